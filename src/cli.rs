@@ -1,0 +1,22 @@
+//! What can be typed: the root parser, the flags that every command takes, and the commands.
+
+use clap::{Parser, Subcommand};
+
+use crate::{commands, settings::Globals};
+
+/// Operate an event bus on RabbitMQ: topology as code, events, queues and dead letters.
+#[derive(Debug, Parser)]
+#[command(name = "evbus", version, max_term_width = 100, disable_help_subcommand = true, propagate_version = false)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub globals: Globals,
+
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command there is.
+#[derive(Debug, Subcommand)]
+pub enum Command {}

@@ -1,0 +1,266 @@
+//! THE ONE PEN: streams, colour, width, quiet, broken pipes, prompts and progress. Nothing else prints.
+//!
+//! stdout is data, stderr is talk. Foreign text (names, headers, bodies) loses its control characters when the stream is
+//! a terminal and keeps every byte in a pipe.
+
+mod foreign;
+mod progress;
+
+use std::io::{self, IsTerminal, Write};
+
+pub use foreign::neutralise;
+pub use progress::Progress;
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Also in a pipe.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+/// How data is written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: one document, or one object per line.
+    Json,
+}
+
+/// Why nothing more can be written to stdout.
+#[derive(Debug)]
+pub enum Closed {
+    /// The reader of the pipe went away. Not an error: `| head` has seen enough.
+    Reader,
+    /// Writing failed otherwise (a full disk).
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Closed {
+    fn from(error: io::Error) -> Closed {
+        if error.kind() == io::ErrorKind::BrokenPipe { Closed::Reader } else { Closed::Failed(error) }
+    }
+}
+
+/// What the pen is told at the start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// When to colour.
+    pub colour: Colour,
+    /// How data is written.
+    pub format: Format,
+    /// Say only what matters.
+    pub quiet: bool,
+    /// Never prompt.
+    pub no_input: bool,
+    /// Consent was given on the command line.
+    pub yes: bool,
+    /// Columns to assume instead of asking the terminal.
+    pub width: Option<u16>,
+    /// `NO_COLOR` is set.
+    pub no_colour_wish: bool,
+}
+
+/// The answer to a question of consent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// Go ahead.
+    Given,
+    /// The operator said no.
+    Refused,
+    /// Nobody could be asked: no terminal, or `--no-input`.
+    Unasked,
+}
+
+/// Streams, colour, width, prompts and progress.
+pub struct Terminal {
+    out: io::BufWriter<Box<dyn Write + Send>>,
+    manner: Manner,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+    in_is_terminal: bool,
+}
+
+impl Terminal {
+    /// The process's own streams.
+    #[must_use]
+    pub fn of_process(manner: Manner) -> Terminal {
+        Terminal {
+            out: io::BufWriter::with_capacity(64 * 1024, Box::new(io::stdout())),
+            manner,
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            in_is_terminal: io::stdin().is_terminal(),
+        }
+    }
+
+    /// Whether data is wanted as JSON.
+    #[must_use]
+    pub fn is_json(&self) -> bool {
+        self.manner.format == Format::Json
+    }
+
+    /// Whether stdout is a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Columns that a table may use: the terminal's, or 120 in a pipe.
+    #[must_use]
+    pub fn width(&self) -> u16 {
+        self.manner.width.unwrap_or_else(|| {
+            if self.out_is_terminal {
+                console::Term::stdout().size_checked().map_or(80, |(_, columns)| columns)
+            } else {
+                120
+            }
+        })
+    }
+
+    /// Foreign text, ready for stdout: neutralised on a terminal, exact in a pipe.
+    #[must_use]
+    pub fn foreign<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
+        if self.out_is_terminal { neutralise(text) } else { text.into() }
+    }
+
+    /// Text in a style, if stdout is coloured.
+    #[must_use]
+    pub fn styled(&self, style: &console::Style, text: &str) -> String {
+        style.clone().force_styling(self.colours(self.out_is_terminal)).apply_to(text).to_string()
+    }
+
+    /// One line of data on stdout.
+    ///
+    /// # Errors
+    /// [`Closed`] when the reader has gone or the stream cannot be written.
+    pub fn line(&mut self, text: &str) -> Result<(), Closed> {
+        let text = if self.out_is_terminal { foreign::keep_style(text) } else { text.into() };
+        self.out.write_all(text.as_bytes())?;
+        self.out.write_all(b"\n")?;
+        self.settle_line()
+    }
+
+    /// Bytes of data on stdout, as they are in a pipe and neutralised on a terminal.
+    ///
+    /// # Errors
+    /// As [`Terminal::line`].
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Closed> {
+        if self.out_is_terminal {
+            let text = String::from_utf8_lossy(bytes);
+            self.out.write_all(neutralise(&text).as_bytes())?;
+        } else {
+            self.out.write_all(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// A value as one line of JSON on stdout.
+    ///
+    /// # Errors
+    /// As [`Terminal::line`].
+    pub fn json(&mut self, value: &impl serde::Serialize) -> Result<(), Closed> {
+        if self.out_is_terminal {
+            let text = serde_json::to_string(value).map_err(io::Error::from)?;
+            self.out.write_all(foreign::escape_json(&text).as_bytes())?;
+        } else {
+            serde_json::to_writer(&mut self.out, value).map_err(io::Error::from)?;
+        }
+        self.out.write_all(b"\n")?;
+        self.settle_line()
+    }
+
+    /// Pushes out what is buffered.
+    ///
+    /// # Errors
+    /// As [`Terminal::line`].
+    pub fn flush(&mut self) -> Result<(), Closed> {
+        Ok(self.out.flush()?)
+    }
+
+    /// Talk on stderr; nothing with `--quiet`.
+    pub fn say(&self, text: &str) {
+        if !self.manner.quiet {
+            self.talk(text);
+        }
+    }
+
+    /// A warning on stderr, also with `--quiet`.
+    pub fn warn(&self, text: &str) {
+        let head = self.err_styled(&console::Style::new().yellow().bold(), "warning:");
+        self.talk(&format!("{head} {text}"));
+    }
+
+    /// A failure on stderr: as JSON with `-o json`, else in words.
+    pub fn failure(&self, failure: &crate::failure::Failure) {
+        if self.is_json() {
+            let mut causes = failure.causes.clone();
+            causes.extend(failure.detail.iter().cloned());
+            let value = serde_json::json!({ "error": {
+                "code": failure.code, "message": failure.message, "causes": causes, "hint": failure.hint } });
+            self.talk(&value.to_string());
+            return;
+        }
+        let head = self.err_styled(&console::Style::new().red().bold(), "error:");
+        self.talk(&format!("{head} {}", failure.message));
+        if let Some(detail) = &failure.detail {
+            self.talk(detail);
+        }
+        for cause in &failure.causes {
+            self.talk(&format!("  because: {cause}"));
+        }
+        if let Some(hint) = &failure.hint {
+            let head = self.err_styled(&console::Style::new().cyan().bold(), "hint:");
+            self.talk(&format!("{head} {hint}"));
+        }
+    }
+
+    /// Asks for consent to what was just shown. `--yes` answers yes; without a terminal nobody is asked.
+    pub fn consent(&self, question: &str) -> Consent {
+        if self.manner.yes {
+            return Consent::Given;
+        }
+        if self.manner.no_input || !self.in_is_terminal || !self.err_is_terminal {
+            return Consent::Unasked;
+        }
+        match dialoguer::Confirm::new().with_prompt(neutralise(question)).default(false).interact_opt() {
+            Ok(Some(true)) => Consent::Given,
+            _ => Consent::Refused,
+        }
+    }
+
+    /// A progress bar on stderr: hidden when stderr is no terminal, or with `--quiet`. An unknown total is 0.
+    #[must_use]
+    pub fn progress(&self, total: u64, unit: &str) -> Progress {
+        Progress::new(total, unit, self.err_is_terminal && !self.manner.quiet && !self.is_json())
+    }
+
+    fn settle_line(&mut self) -> Result<(), Closed> {
+        // On a terminal each line is seen at once; a pipe is flushed by whoever streams, and at the end.
+        if self.out_is_terminal { self.flush() } else { Ok(()) }
+    }
+
+    fn talk(&self, text: &str) {
+        let text = if self.err_is_terminal { foreign::keep_style(text) } else { text.into() };
+        // Nobody is left to tell when stderr cannot be written.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    fn err_styled(&self, style: &console::Style, text: &str) -> String {
+        style.clone().force_styling(self.colours(self.err_is_terminal)).apply_to(text).to_string()
+    }
+
+    fn colours(&self, is_terminal: bool) -> bool {
+        match self.manner.colour {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => is_terminal && !self.manner.no_colour_wish,
+        }
+    }
+}
