@@ -89,13 +89,3 @@ pub fn causes(error: &dyn std::error::Error) -> Vec<String> {
     }
     causes
 }
-
-/// The candidate nearest to a word that is not known, if one is near enough to suggest.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate)
-}

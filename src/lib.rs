@@ -12,7 +12,8 @@
 //! - [`views`]: WHAT IS SEEN. Events and reports become words, tables, JSON.
 //! - [`terminal`]: THE ONE PEN. Streams, colour, width, prompts, foreign text.
 //!
-//! [`failure`] says how an error reads, [`exit`] what a number means, [`interrupt`] what a signal does.
+//! [`failure`] says how an error reads, [`exit`] what a number means, [`interrupt`] what a signal does, [`nearest`] which
+//! word was meant.
 //! Which room may use which is data in `tests/house`.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -25,6 +26,7 @@ pub mod exit;
 pub mod failure;
 pub mod interrupt;
 pub mod message;
+pub mod nearest;
 pub mod ops;
 pub mod sandbox;
 pub mod settings;

@@ -1,1 +1,3 @@
-//! topology
+//! WHAT A TOPOLOGY IS.
+
+pub mod spec;

@@ -1,0 +1,229 @@
+//! What holding a message of a queue costs, and how it goes back unharmed.
+//!
+//! Classic queues take messages back for free. Quorum queues count: up to 3.13 every return, and only where a limit is set;
+//! from 4.0 to 4.2 every return, with a limit of 20 unless another is set; from 4.3 a `basic.nack` is not counted, but a
+//! message that *arrived* with more attempts than the limit is dropped by any return (the count survives dead-lettering).
+//! A message that would not survive its return is saved first: the limit is lifted by a temporary policy while it goes back,
+//! or a confirmed copy takes its place.
+
+use serde_json::{Map, Value};
+
+use crate::{
+    broker::Version,
+    message::{Field, Message},
+};
+
+/// What kind of queue it is, as far as holding is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Classic, of either version.
+    Classic,
+    /// Quorum.
+    Quorum,
+    /// Stream: nothing is ever taken from it.
+    Stream,
+}
+
+/// What is known of a queue before anything is held.
+#[derive(Debug, Clone)]
+pub struct Custody {
+    /// Its kind.
+    pub kind: Kind,
+    /// The broker's version.
+    pub version: Version,
+    /// The delivery limit in force; `None` is no limit.
+    pub limit: Option<i64>,
+    /// Whether a policy could raise the limit: not where an argument or an operator policy sets it.
+    pub can_raise: bool,
+    /// Message TTL in force, in milliseconds: it runs on while a message is held.
+    pub ttl: Option<i64>,
+    /// A length limit that drops the oldest: what is held does not count, and is dropped when it comes back.
+    pub drops_head: bool,
+    /// Only one consumer at a time is served.
+    pub single_active: bool,
+    /// The policy definition in force: a temporary policy must repeat it.
+    pub definition: Map<String, Value>,
+}
+
+/// What giving one message back does to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Return {
+    /// Nothing.
+    Free,
+    /// It uses one attempt; this many are left afterwards.
+    Priced {
+        /// Attempts left after the return.
+        left: i64,
+    },
+    /// The broker would drop it or dead-letter it.
+    Fatal,
+}
+
+/// The limit the broker puts on every quorum queue from 4.0 on that sets none.
+const DEFAULT_LIMIT: i64 = 20;
+
+impl Custody {
+    /// What follows from a queue's arguments and the policy definition in force on it, operator policy included.
+    #[must_use]
+    pub fn of(
+        kind: Kind,
+        version: Version,
+        arguments: &Map<String, Value>,
+        policy: &Map<String, Value>,
+        has_operator_policy: bool,
+    ) -> Custody {
+        let number = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_i64);
+        let from_argument = number(arguments, "x-delivery-limit");
+        let from_policy = number(policy, "delivery-limit");
+        let limit = if kind == Kind::Quorum {
+            match from_argument.into_iter().chain(from_policy).reduce(merge_limits) {
+                Some(limit) if limit < 0 && version >= Version::new(4, 0, 0) => None,
+                Some(limit) => Some(limit),
+                None => (version >= Version::new(4, 0, 0)).then_some(DEFAULT_LIMIT),
+            }
+        } else {
+            None
+        };
+        let smallest = |argument: &str, key: &str| {
+            number(arguments, argument).into_iter().chain(number(policy, key)).min()
+        };
+        let bounded = smallest("x-max-length", "max-length").is_some()
+            || smallest("x-max-length-bytes", "max-length-bytes").is_some();
+        let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (argument, policy_value) = (text(arguments, "x-overflow"), text(policy, "overflow"));
+        // On classic queues the argument wins, on quorum queues the policy.
+        let overflow = match kind {
+            Kind::Quorum => policy_value.or(argument),
+            _ => argument.or(policy_value),
+        };
+        Custody {
+            kind,
+            version,
+            limit,
+            can_raise: from_argument.is_none() && !(has_operator_policy && from_policy.is_some()),
+            ttl: smallest("x-message-ttl", "message-ttl"),
+            drops_head: bounded && !overflow.is_some_and(|overflow| overflow.starts_with("reject-publish")),
+            single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
+            definition: policy.clone(),
+        }
+    }
+
+    /// What is assumed of a queue when the management API cannot be asked (`--assume`).
+    #[must_use]
+    pub fn assumed(kind: Kind, version: Version, limit: Option<i64>) -> Custody {
+        let mut custody = Custody::of(kind, version, &Map::new(), &Map::new(), false);
+        if kind == Kind::Quorum && limit.is_some() {
+            custody.limit = limit.filter(|limit| *limit >= 0 || version < Version::new(4, 0, 0));
+        }
+        custody.can_raise = false;
+        custody
+    }
+
+    /// What giving this message back does to it.
+    #[must_use]
+    pub fn of_return(&self, message: &Message) -> Return {
+        let Some(limit) = self.limit else { return Return::Free };
+        // Brokers set the header from the second delivery on; before that it is missing.
+        let count = message.properties.header("x-delivery-count").and_then(Field::as_int).unwrap_or(0);
+        if self.version >= Version::new(4, 3, 0) {
+            return if count > limit { Return::Fatal } else { Return::Free };
+        }
+        let left = limit.saturating_sub(count).saturating_sub(1);
+        if left < 0 { Return::Fatal } else { Return::Priced { left } }
+    }
+
+    /// Whether losing the connection while a message is held could cost the message.
+    #[must_use]
+    pub fn is_at_risk(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Whether messages that are given back go behind those that were never taken.
+    ///
+    /// Broker fact: quorum queues without a limit up to 3.13, and with a limit of −1 from 4.0 to 4.2.
+    #[must_use]
+    pub fn rotates(&self) -> bool {
+        self.kind == Kind::Quorum && self.limit.is_none() && self.version < Version::new(4, 3, 0)
+    }
+
+    /// What to tell before anything is held, one sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if let Some(ttl) = self.ttl {
+            warnings.push(format!(
+                "messages expire here after {ttl} ms, and the time runs on while they are looked at"
+            ));
+        }
+        if self.drops_head {
+            warnings.push(
+                "the queue drops its oldest messages when it is full: what is looked at while others arrive can be dropped when it goes back"
+                    .to_owned(),
+            );
+        }
+        if let Some(limit) = self.limit {
+            warnings.push(format!(
+                "the queue drops a message after {limit} failed deliveries: if evbus is killed or cut off, each message it holds then loses one, and one that has none left is gone"
+            ));
+        }
+        warnings
+    }
+}
+
+/// How the broker merges two delivery limits: the smaller one, but a negative one (no limit) only if both are.
+fn merge_limits(a: i64, b: i64) -> i64 {
+    if a < 0 || b < 0 { a.max(b) } else { a.min(b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::message::{Properties, Table};
+
+    fn queue(version: Version, arguments: &Value, policy: &Value) -> Custody {
+        let map = |value: &Value| value.as_object().cloned().unwrap_or_default();
+        Custody::of(Kind::Quorum, version, &map(arguments), &map(policy), false)
+    }
+
+    fn delivered(count: i64) -> Message {
+        let headers = Table::from([("x-delivery-count".to_owned(), Field::I64(count))]);
+        Message { properties: Properties { headers: Some(headers), ..Properties::default() }, ..Message::default() }
+    }
+
+    #[test]
+    fn up_to_3_13_only_a_limit_that_is_set_counts() {
+        let v = Version::new(3, 10, 8);
+        assert_eq!(queue(v, &json!({}), &json!({})).of_return(&delivered(99)), Return::Free);
+        let limited = queue(v, &json!({"x-delivery-limit": 2}), &json!({}));
+        assert_eq!(limited.of_return(&delivered(0)), Return::Priced { left: 1 });
+        assert_eq!(limited.of_return(&delivered(1)), Return::Priced { left: 0 });
+        assert_eq!(limited.of_return(&delivered(2)), Return::Fatal);
+        assert_eq!(queue(v, &json!({"x-delivery-limit": -1}), &json!({})).of_return(&delivered(0)), Return::Fatal);
+    }
+
+    #[test]
+    fn from_4_0_the_limit_is_twenty_unless_one_is_set_and_every_return_counts() {
+        let v = Version::new(4, 0, 5);
+        let default = queue(v, &json!({}), &json!({}));
+        assert_eq!(default.of_return(&delivered(0)), Return::Priced { left: 19 });
+        assert_eq!(default.of_return(&delivered(20)), Return::Fatal);
+        assert_eq!(queue(v, &json!({}), &json!({"delivery-limit": -1})).limit, None);
+        assert_eq!(queue(v, &json!({"x-delivery-limit": 5}), &json!({"delivery-limit": -1})).limit, Some(5));
+        assert_eq!(queue(v, &json!({"x-delivery-limit": -1}), &json!({"delivery-limit": 20})).limit, Some(20));
+    }
+
+    #[test]
+    fn from_4_3_a_return_is_free_until_the_message_arrived_spent() {
+        let default = queue(Version::new(4, 3, 6), &json!({}), &json!({}));
+        assert_eq!(default.of_return(&delivered(20)), Return::Free);
+        assert_eq!(default.of_return(&delivered(21)), Return::Fatal);
+    }
+
+    #[test]
+    fn a_limit_set_by_an_argument_cannot_be_raised_by_a_policy() {
+        assert!(!queue(Version::new(4, 0, 5), &json!({"x-delivery-limit": 5}), &json!({})).can_raise);
+        assert!(queue(Version::new(4, 0, 5), &json!({}), &json!({"delivery-limit": 5})).can_raise);
+    }
+}

@@ -1,0 +1,17 @@
+//! Dead letters: looking at them, putting them back, removing them, and never losing one on the way.
+
+mod archive;
+mod custody;
+mod guard;
+pub mod list;
+mod lock;
+pub mod purge;
+pub mod replay;
+mod session;
+pub mod show;
+mod target;
+
+pub use custody::{Custody, Kind, Return};
+pub use guard::PREFIX as TEMPORARY_POLICY;
+pub use session::{Assumption, Error, Facts, Save};
+pub use target::{Address, To};

@@ -1,0 +1,348 @@
+//! One run over one queue: what is known of it, who may work on it, and how what is held stays safe.
+
+use std::time::Duration;
+
+use super::{
+    Custody, Kind, Return,
+    guard::Guard,
+    lock::{self, Holder, Lock},
+};
+use crate::{
+    broker::{self, Broker, Connection, Deliveries, Delivery, Version},
+    interrupt::Interrupt,
+    message::Message,
+    nearest,
+};
+
+/// Why a run over a queue could not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such queue.
+    #[error("there is no queue {queue}")]
+    NoQueue {
+        /// The name that was asked for.
+        queue: String,
+        /// A queue whose name is near.
+        nearest: Option<String>,
+    },
+    /// Without the management API nobody can say what holding a message costs.
+    #[error("cannot tell what looking at {queue} would do to its messages")]
+    Blind {
+        /// The queue.
+        queue: String,
+        /// Why the management API did not say.
+        source: broker::Error,
+    },
+    /// Somebody else works on the queue.
+    #[error("another run is working on {queue}")]
+    Busy {
+        /// The queue.
+        queue: String,
+        /// Who.
+        holder: Holder,
+    },
+    /// A message might not survive being given back, and saving it was ruled out or is not possible.
+    #[error("looking at {queue} could destroy messages: it drops them after {limit} failed deliveries")]
+    WouldSpend {
+        /// The queue.
+        queue: String,
+        /// Its delivery limit.
+        limit: i64,
+        /// Why the limit cannot be lifted, if that was tried.
+        source: Option<broker::Error>,
+    },
+    /// Nothing is ever taken from a stream.
+    #[error("{queue} is a stream: nothing can be taken from it")]
+    Stream {
+        /// The stream.
+        queue: String,
+    },
+    /// The queue serves one consumer at a time, and has one.
+    #[error("{queue} serves a single active consumer, and {consumers} are connected: evbus would wait behind them")]
+    SingleActive {
+        /// The queue.
+        queue: String,
+        /// How many are connected.
+        consumers: u64,
+    },
+    /// The broker.
+    #[error(transparent)]
+    Broker(#[from] broker::Error),
+    /// The archive could not be written or did not verify; nothing was removed.
+    #[error("the archive {path} is not good; nothing was removed")]
+    Archive {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        source: std::io::Error,
+    },
+}
+
+/// How a message that would not survive being given back is saved (`--save`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Save {
+    /// By a temporary policy where one can be set, by a copy elsewhere.
+    #[default]
+    Auto,
+    /// By a temporary policy only.
+    Policy,
+    /// By a confirmed copy at the queue's end only.
+    Copy,
+    /// Not at all: queues where it could be needed are refused.
+    None,
+}
+
+/// What to believe of a queue when the management API cannot be asked (`--assume`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assumption {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its delivery limit, where one is set.
+    pub limit: Option<i64>,
+}
+
+/// What is known of the queue at the start of a run.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// What holding a message costs; `None` where nobody could say.
+    pub custody: Option<Custody>,
+    /// Messages ready to be delivered.
+    pub ready: u64,
+    /// Messages that others hold; `None` is unknown.
+    pub unacked: Option<u64>,
+    /// Consumers of others.
+    pub consumers: u64,
+}
+
+/// A run over one queue.
+pub struct Session<'a> {
+    /// The broker.
+    pub broker: &'a Broker,
+    /// The connection that consumes and acknowledges; another one publishes.
+    pub consuming: Connection,
+    /// The queue.
+    pub queue: String,
+    /// The id of the run.
+    pub run: String,
+    /// What was known at the start.
+    pub facts: Facts,
+    /// Whether nobody else is kept out, for want of a permission.
+    pub unlocked: bool,
+    guard: Option<Guard>,
+}
+
+/// What a session is opened for.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose<'a> {
+    /// The queue.
+    pub queue: &'a str,
+    /// The command, as the connection's name shows it.
+    pub command: &'static str,
+    /// Who runs it, `user@host`.
+    pub owner: &'a str,
+    /// What to believe where the management API is silent.
+    pub assume: Option<Assumption>,
+    /// Whether messages will be held that are not taken away: then what it costs must be known.
+    pub gives_back: bool,
+    /// Whether others are to be kept out.
+    pub locks: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Connects, learns about the queue and locks it.
+    ///
+    /// # Errors
+    /// Every way in which a run is refused before anything is held.
+    pub async fn open(broker: &'a Broker, purpose: Purpose<'_>) -> Result<Session<'a>, Error> {
+        let consuming = broker.connect(purpose.command).await?;
+        let queue = purpose.queue.to_owned();
+        let Some(passive) = consuming.look_up(&queue).await? else {
+            let nearest = nearest_queue(broker, &queue).await;
+            return Err(Error::NoQueue { queue, nearest });
+        };
+        let mut facts =
+            Facts { custody: None, ready: passive.ready.into(), unacked: None, consumers: passive.consumers.into() };
+        match known(broker, &queue, consuming.version()).await {
+            Ok((custody, unacked)) => (facts.custody, facts.unacked) = (Some(custody), unacked),
+            Err(source) => match purpose.assume {
+                Some(assumed) => {
+                    facts.custody = Some(Custody::assumed(assumed.kind, consuming.version(), assumed.limit));
+                }
+                None if purpose.gives_back => return Err(Error::Blind { queue, source }),
+                None => (),
+            },
+        }
+        if let Some(custody) = &facts.custody {
+            if custody.kind == Kind::Stream {
+                return Err(Error::Stream { queue });
+            }
+            if custody.single_active && facts.consumers > 0 {
+                return Err(Error::SingleActive { queue, consumers: facts.consumers });
+            }
+        }
+        let run = run_id();
+        let mut unlocked = false;
+        if purpose.locks {
+            match lock::acquire(broker, &consuming, &queue, &run, purpose.owner).await? {
+                Lock::Held => (),
+                Lock::Taken(holder) => return Err(Error::Busy { queue, holder }),
+                Lock::NotAllowed => unlocked = true,
+            }
+        }
+        Ok(Session { broker, consuming, queue, run, facts, unlocked, guard: None })
+    }
+
+    /// Lifts the delivery limit while the run lasts, where there is one and saving is wanted; says the policy's name.
+    ///
+    /// # Errors
+    /// [`Error::WouldSpend`] where messages could be lost and neither way of saving is open.
+    pub async fn protect(&mut self, save: Save) -> Result<Option<&str>, Error> {
+        let Some(custody) = self.facts.custody.as_ref().filter(|custody| custody.is_at_risk()) else { return Ok(None) };
+        let limit = custody.limit.unwrap_or_default();
+        let refuse = |queue: &str, source| Error::WouldSpend { queue: queue.to_owned(), limit, source };
+        match save {
+            Save::None => return Err(refuse(&self.queue, None)),
+            Save::Copy => return Ok(None),
+            Save::Policy if !custody.can_raise => return Err(refuse(&self.queue, None)),
+            Save::Auto if !custody.can_raise => return Ok(None),
+            Save::Auto | Save::Policy => (),
+        }
+        match Guard::put(self.broker, &self.queue, custody, &self.run).await {
+            Ok(guard) => Ok(Some(self.guard.insert(guard).name())),
+            Err(_) if save == Save::Auto => Ok(None),
+            Err(source) => Err(refuse(&self.queue, Some(source))),
+        }
+    }
+
+    /// Whether this message would be lost by giving it back as things stand.
+    #[must_use]
+    pub fn would_lose(&self, message: &Message) -> bool {
+        self.guard.is_none()
+            && self.facts.custody.as_ref().is_some_and(|custody| custody.of_return(message) == Return::Fatal)
+    }
+
+    /// Puts the delivery limit back, if it was lifted.
+    ///
+    /// # Errors
+    /// When the temporary policy could not be removed.
+    pub async fn unprotect(&mut self) -> Result<(), broker::Error> {
+        match self.guard.take() {
+            Some(guard) => guard.remove(self.broker).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads a set of messages that was fixed when it began.
+pub struct Reading<'a> {
+    connection: &'a Connection,
+    queue: &'a str,
+    deliveries: Deliveries,
+    left: u64,
+}
+
+/// How long the queue may be silent before it is asked whether anything is left.
+const SILENCE: Duration = Duration::from_millis(300);
+
+impl<'a> Reading<'a> {
+    /// Begins to read at most `set` messages, holding no more than the prefetch of those not kept.
+    ///
+    /// # Errors
+    /// When the queue may not be consumed, or is gone.
+    pub async fn begin(
+        connection: &'a Connection,
+        queue: &'a str,
+        set: u64,
+        prefetch: u16,
+    ) -> Result<Reading<'a>, broker::Error> {
+        let prefetch = u16::try_from(set).map_or(prefetch, |set| prefetch.min(set.max(1)));
+        let deliveries = connection.consume(queue, prefetch).await?;
+        Ok(Reading { connection, queue, deliveries, left: set })
+    }
+
+    /// The next message of the set; `None` when it is exhausted. May be dropped while it waits without losing anything.
+    ///
+    /// # Errors
+    /// When the queue, channel or connection is gone.
+    pub async fn next(&mut self) -> Result<Option<Delivery>, broker::Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        loop {
+            match tokio::time::timeout(SILENCE, self.deliveries.next()).await {
+                Ok(delivery) => {
+                    self.left -= 1;
+                    return delivery.map(Some);
+                }
+                Err(_silent) => match self.connection.look_up(self.queue).await? {
+                    Some(passive) if passive.ready > 0 => (),
+                    _ => {
+                        self.left = 0;
+                        return Ok(None);
+                    }
+                },
+            }
+        }
+    }
+
+    /// Stops before the set is exhausted.
+    pub fn stop(&mut self) {
+        self.left = 0;
+    }
+
+    /// Whether every message of the set was read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The deliveries, to settle them.
+    pub fn deliveries(&mut self) -> &mut Deliveries {
+        &mut self.deliveries
+    }
+
+    /// The deliveries, to end them.
+    #[must_use]
+    pub fn into_deliveries(self) -> Deliveries {
+        self.deliveries
+    }
+}
+
+/// What the management API tells of a queue: what holding costs, and what others hold.
+async fn known(
+    broker: &Broker,
+    queue: &str,
+    version: Version,
+) -> Result<(Custody, Option<u64>), broker::Error> {
+    let found = broker.management().queue(broker.vhost(), queue).await?;
+    let found = found.ok_or_else(|| broker::Error::NotFound { what: format!("queue {queue}") })?;
+    let kind = match found.kind.as_deref() {
+        Some("quorum") => Kind::Quorum,
+        Some("stream") => Kind::Stream,
+        _ => Kind::Classic,
+    };
+    let policy = found.effective_policy_definition.clone();
+    let custody = Custody::of(kind, version, &found.arguments, &policy, found.operator_policy.is_some());
+    Ok((custody, found.unacked))
+}
+
+/// A queue whose name is near one that does not exist.
+async fn nearest_queue(broker: &Broker, queue: &str) -> Option<String> {
+    let names = broker.management().queue_names(broker.vhost()).await.ok()?;
+    nearest::among(queue, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// An id for a run: when it began, and enough chance to be one of its own.
+fn run_id() -> String {
+    let chance = uuid::Uuid::now_v7().as_u128() & 0xff_ffff;
+    format!("{}-{chance:06x}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
+}
+
+/// Waits for a future, but no longer than the operator wants to.
+pub async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = interrupt.raised() => None,
+    }
+}

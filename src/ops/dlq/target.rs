@@ -1,0 +1,140 @@
+//! Where a dead letter goes back to, and whether that place exists.
+
+use std::collections::HashMap;
+
+use crate::{
+    broker::{Connection, Error},
+    message::{Message, death},
+};
+
+/// Where the operator wants dead letters to go (`--to`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    /// To the queue it died in, past every exchange: nobody else gets it again.
+    Source,
+    /// To the exchange it was first published to, with its original keys: every subscriber gets it again.
+    Exchange,
+    /// To this queue.
+    Queue(String),
+    /// To this exchange, with this key or else the message's original one.
+    Address {
+        /// The exchange.
+        exchange: String,
+        /// The key.
+        key: Option<String>,
+    },
+}
+
+/// An exchange and the keys to publish with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Address {
+    /// The exchange; empty is the default exchange, whose keys are names of queues.
+    pub exchange: String,
+    /// The routing key.
+    pub routing_key: String,
+    /// Further keys of a sender-selected distribution (`CC`), where the original exchange is meant.
+    pub also: Vec<String>,
+}
+
+impl Address {
+    /// A queue, addressed directly.
+    pub fn queue(name: impl Into<String>) -> Address {
+        Address { exchange: String::new(), routing_key: name.into(), also: Vec::new() }
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.exchange.is_empty() {
+            write!(f, "queue {}", self.routing_key)
+        } else {
+            write!(f, "exchange {} key {}", self.exchange, self.routing_key)
+        }
+    }
+}
+
+/// The address of one message.
+///
+/// # Errors
+/// Why it has none: it tells nothing of where it comes from.
+pub fn address(to: &To, queue: &str, message: &Message) -> Result<Address, &'static str> {
+    match to {
+        To::Queue(name) => Ok(Address::queue(name)),
+        To::Source => match death::source_queue(message) {
+            Some(source) if source == queue => Err("it died in this very queue; name a target with --to queue:NAME"),
+            Some(source) => Ok(Address::queue(source)),
+            None => Err("no history says which queue it died in; name a target with --to queue:NAME"),
+        },
+        To::Exchange => {
+            let original = death::original_address(message)
+                .ok_or("no history says where it was published; name a target with --to")?;
+            let mut keys = original.routing_keys.into_iter();
+            let routing_key = keys.next().unwrap_or_default();
+            Ok(Address { exchange: original.exchange, routing_key, also: keys.collect() })
+        }
+        To::Address { exchange, key: Some(key) } => {
+            Ok(Address { exchange: exchange.clone(), routing_key: key.clone(), also: Vec::new() })
+        }
+        To::Address { exchange, key: None } => {
+            let original = death::original_address(message)
+                .ok_or("no history says what key it was published with; give one: --to exchange:NAME/KEY")?;
+            let routing_key = original.routing_keys.into_iter().next().unwrap_or_default();
+            Ok(Address { exchange: exchange.clone(), routing_key, also: Vec::new() })
+        }
+    }
+}
+
+/// What the broker says of an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// The queue or exchange is there.
+    Exists,
+    /// It is not, or may not be used.
+    Missing(String),
+}
+
+/// The targets met so far, each resolved once.
+pub struct Targets<'a> {
+    connection: &'a Connection,
+    /// By exchange, or by queue where the exchange is the default one: keys may be as many as messages.
+    known: HashMap<(String, String), Standing>,
+}
+
+impl<'a> Targets<'a> {
+    /// None met yet.
+    pub fn new(connection: &'a Connection) -> Targets<'a> {
+        Targets { connection, known: HashMap::new() }
+    }
+
+    /// Whether messages for this address may be published; asks the broker the first time it is met.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub async fn standing(&mut self, address: &Address) -> Result<Standing, Error> {
+        let queue = if address.exchange.is_empty() { address.routing_key.clone() } else { String::new() };
+        let place = (address.exchange.clone(), queue);
+        if let Some(standing) = self.known.get(&place) {
+            return Ok(standing.clone());
+        }
+        let standing = if address.exchange.is_empty() {
+            match self.connection.look_up(&address.routing_key).await {
+                Ok(Some(_)) => Standing::Exists,
+                Ok(None) => Standing::Missing(format!("there is no queue {}", address.routing_key)),
+                // A queue that may not be looked at may still be published to: the mandatory flag will tell.
+                Err(Error::NoPermission { .. }) => Standing::Exists,
+                Err(Error::TooLong { .. }) => Standing::Missing("its name is longer than a queue's name can be".to_owned()),
+                Err(error) => return Err(error),
+            }
+        } else {
+            match self.connection.has_exchange(&address.exchange).await {
+                Ok(true) => Standing::Exists,
+                Ok(false) => Standing::Missing(format!("there is no exchange {}", address.exchange)),
+                Err(Error::NoPermission { .. }) => Standing::Exists,
+                Err(Error::TooLong { .. }) => Standing::Missing("its name is longer than an exchange's name can be".to_owned()),
+                Err(error) => return Err(error),
+            }
+        };
+        self.known.insert(place, standing.clone());
+        Ok(standing)
+    }
+}
