@@ -3,6 +3,9 @@
 //! A [`Message`] is what the broker delivered or will be given; [`Field`] mirrors every value type of an AMQP 0-9-1 header
 //! table, so that nothing changes its type on the way through evbus.
 
+pub mod death;
+pub mod record;
+pub mod travel;
 mod value;
 
 pub use value::{Field, Table};

@@ -1,13 +1,207 @@
-//! WHERE VALUES COME FROM: flag, environment, default. The only room that reads the environment.
+//! WHERE VALUES COME FROM: flag, environment, URL, file, default. The only room that reads the environment.
 //!
 //! [`Globals`] is what was typed; [`Settings`] is what follows from it, each value with its origin.
 
-use clap::Args;
+mod duration;
+mod endpoint;
+mod url;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use clap::{ArgAction, Args};
+
+pub use duration::{duration, rate};
+pub use endpoint::Error;
+
+use crate::terminal::{Colour, Format, Manner};
 
 /// Flags of every command.
 #[derive(Debug, Clone, Default, Args)]
-pub struct Globals {}
+#[command(next_help_heading = "Everywhere")]
+pub struct Globals {
+    /// The topology file [default: evbus.yaml]; may be repeated
+    #[arg(short, long = "file", global = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]
+    #[arg(long, global = true, value_name = "URL")]
+    url: Option<String>,
+
+    /// The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker's host, port 15672 or 15671]
+    #[arg(long, global = true, value_name = "URL")]
+    management_url: Option<String>,
+
+    /// The virtual host [default: the URL's, then the file's, then /]
+    #[arg(long, global = true, value_name = "NAME")]
+    vhost: Option<String>,
+
+    /// How long any single operation of the broker may take [default: 30s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    timeout: Option<Duration>,
+
+    /// How long connecting may take [default: 10s]
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    connect_timeout: Option<Duration>,
+
+    /// The only certificate authorities to trust (PEM) [default: the system's]
+    #[arg(long, global = true, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+
+    /// Our own certificate (PEM)
+    #[arg(long, global = true, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// The key of our own certificate (PEM, not encrypted)
+    #[arg(long, global = true, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// The name to expect in the broker's certificate instead of its host
+    #[arg(long, global = true, value_name = "NAME")]
+    tls_server_name: Option<String>,
+
+    /// How data is written to stdout
+    #[arg(short, long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    output: Format,
+
+    /// Say only what matters
+    #[arg(short, long, global = true)]
+    quiet: bool,
+
+    /// Say where settings come from; twice: also what goes on underneath
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    color: Colour,
+
+    /// Answer yes to every question
+    #[arg(long, global = true)]
+    yes: bool,
+
+    /// Never ask
+    #[arg(long, global = true)]
+    no_input: bool,
+}
+
+/// Where a value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Typed.
+    Flag,
+    /// An environment variable.
+    Environment,
+    /// The broker's URL.
+    Url,
+    /// The topology file.
+    File,
+    /// Nobody said.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Flag => "flag",
+            Origin::Environment => "environment",
+            Origin::Url => "URL",
+            Origin::File => "topology file",
+            Origin::Default => "default",
+        })
+    }
+}
+
+/// What the environment says, read once.
+#[derive(Clone, Default)]
+struct Environment {
+    url: Option<String>,
+    management_url: Option<String>,
+    rabbitmq_server: Option<PathBuf>,
+    no_color: bool,
+    user: Option<String>,
+    columns: Option<u16>,
+    log: Option<String>,
+}
 
 /// The resolved settings.
-#[derive(Debug, Clone, Default)]
-pub struct Settings {}
+#[derive(Clone)]
+pub struct Settings {
+    globals: Globals,
+    environment: Environment,
+}
+
+impl Settings {
+    /// Settles what was typed against the environment.
+    #[must_use]
+    pub fn resolve(globals: Globals) -> Settings {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let environment = Environment {
+            url: text("EVBUS_URL"),
+            management_url: text("EVBUS_MANAGEMENT_URL"),
+            rabbitmq_server: text("EVBUS_RABBITMQ_SERVER").map(PathBuf::from),
+            no_color: text("NO_COLOR").is_some(),
+            user: text("USER").or_else(|| text("LOGNAME")),
+            columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
+            log: text("EVBUS_LOG"),
+        };
+        Settings { globals, environment }
+    }
+
+    /// What the pen is told.
+    #[must_use]
+    pub fn manner(&self) -> Manner {
+        Manner {
+            colour: self.globals.color,
+            format: self.globals.output,
+            quiet: self.globals.quiet,
+            no_input: self.globals.no_input,
+            yes: self.globals.yes,
+            width: self.environment.columns,
+            no_colour_wish: self.environment.no_color,
+        }
+    }
+
+    /// The topology files that were named; empty is the default file.
+    #[must_use]
+    pub fn files(&self) -> &[PathBuf] {
+        &self.globals.files
+    }
+
+    /// How much to say beside the data: 0, 1 or 2.
+    #[must_use]
+    pub fn verbosity(&self) -> u8 {
+        self.globals.verbose
+    }
+
+    /// Which log lines are wanted. What lapin and hyper log can hold payloads and secrets, so they never are by `-v`.
+    #[must_use]
+    pub fn log_filter(&self) -> String {
+        let default = if self.globals.verbose >= 2 { "evbus=debug" } else { "off" };
+        self.environment.log.clone().unwrap_or_else(|| default.to_owned())
+    }
+
+    /// How long any single operation may take.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.globals.timeout.unwrap_or(Duration::from_secs(30))
+    }
+
+    /// The server program a sandbox starts, where one is named (`EVBUS_RABBITMQ_SERVER`).
+    #[must_use]
+    pub fn rabbitmq_server(&self) -> Option<PathBuf> {
+        self.environment.rabbitmq_server.clone()
+    }
+
+    /// Who we are on this machine, `user@host`.
+    #[must_use]
+    pub fn owner(&self) -> String {
+        let user = self.environment.user.as_deref().unwrap_or("someone");
+        format!("{user}@{}", self.hostname())
+    }
+
+    /// The name of this machine.
+    #[must_use]
+    pub fn hostname(&self) -> String {
+        rustix::system::uname().nodename().to_string_lossy().into_owned()
+    }
+}

@@ -7,6 +7,7 @@ pub mod list;
 mod lock;
 pub mod purge;
 pub mod replay;
+mod saver;
 mod session;
 pub mod show;
 mod target;
@@ -15,3 +16,8 @@ pub use custody::{Custody, Kind, Return};
 pub use guard::PREFIX as TEMPORARY_POLICY;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
+
+/// What is said when a temporary policy could not be removed.
+fn still_there(error: &crate::broker::Error) -> String {
+    format!("the temporary policy is still there ({error}); `evbus doctor` shows it")
+}

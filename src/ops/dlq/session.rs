@@ -65,6 +65,14 @@ pub enum Error {
         /// How many are connected.
         consumers: u64,
     },
+    /// A message that its return destroys could not be copied first: it is held no longer and may be gone.
+    #[error("a message of {queue} could not be saved before it went back: {because}")]
+    NotSaved {
+        /// The queue.
+        queue: String,
+        /// What became of its copy.
+        because: String,
+    },
     /// The broker.
     #[error(transparent)]
     Broker(#[from] broker::Error),

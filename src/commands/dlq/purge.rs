@@ -1,0 +1,77 @@
+//! `evbus dlq purge`
+
+use std::path::PathBuf;
+
+use super::holding::Holding;
+use crate::{
+    commands::{Context, Outcome, selection::Selection},
+    exit::Exit,
+    failure::Failure,
+    ops::dlq::purge::{Purge, Request},
+    views::dlq::purge::View,
+};
+
+/// Archive dead letters, prove the archive, then remove them
+///
+/// Exactly the messages that were archived are removed; what arrives meanwhile stays.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The dead letter queue
+    queue: String,
+
+    /// Where the messages are kept [default: evbus-purge-RUN.ndjson in the working directory]
+    #[arg(long, value_name = "FILE", conflicts_with = "no_archive")]
+    archive: Option<PathBuf>,
+
+    /// Keep no copy: what is removed cannot be had back
+    #[arg(long)]
+    no_archive: bool,
+
+    /// Remove at most so many of the selected messages
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+
+    /// Only show what would be removed
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    holding: Holding,
+}
+
+/// Runs it.
+pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    if !args.dry_run {
+        context.require_consent("purge removes messages")?;
+    }
+    let broker = context.broker(None)?;
+    let request = Request {
+        queue: args.queue.clone(),
+        limit: args.limit,
+        selector: args.selection.selector()?,
+        save: args.holding.save(),
+        assume: args.holding.assume(),
+        archives: !args.no_archive,
+        archive: args.archive.clone(),
+        dry_run: args.dry_run,
+        owner: context.settings.owner(),
+    };
+    let view = View::new(&mut context.terminal, &args.queue, broker.identity());
+    let purge = Purge::prepare(&broker, request, &mut |event| view.event(event)).await?;
+    if !view.consent(&purge.preview()) {
+        purge.abandon(&mut |event| view.event(event)).await;
+        return Err(Failure::usage("declined", "nothing was purged: consent was not given"));
+    }
+    let outcome = purge.run(&context.interrupt, &mut |event| view.event(event)).await;
+    let report = view.finish(outcome)?;
+    Ok(if report.interrupted {
+        Exit::Interrupted
+    } else if report.stopped.is_some() {
+        Exit::Partial
+    } else {
+        Exit::Done
+    })
+}

@@ -1,0 +1,124 @@
+//! `evbus dlq replay`
+
+use super::holding::Holding;
+use crate::{
+    commands::{Context, Outcome, selection::Selection},
+    exit::Exit,
+    ops::dlq::{
+        To,
+        replay::{Replay, Report, Request},
+    },
+    views::dlq::replay::View,
+};
+
+/// Put dead letters back
+///
+/// Each message is published, confirmed by the broker and known not to have been returned before its original is removed. What
+/// cannot be delivered stays in the queue and is reported.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The dead letter queue
+    queue: String,
+
+    /// Where to: source, exchange, queue:NAME or exchange:NAME[/KEY]
+    ///
+    /// `source` is the queue each message died in, addressed directly, so that no other subscriber gets it again. `exchange`
+    /// publishes to the original exchange with the original keys: every subscriber gets it again.
+    #[arg(long, default_value = "source", value_name = "TARGET", value_parser = to)]
+    to: To,
+
+    /// Replay at most so many of the selected messages
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+
+    /// Only show what would go where
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    holding: Holding,
+}
+
+/// Runs it.
+pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    if !args.dry_run {
+        context.require_consent("replay moves messages")?;
+    }
+    let broker = context.broker(None)?;
+    let request = Request {
+        queue: args.queue.clone(),
+        to: args.to.clone(),
+        limit: args.limit,
+        selector: args.selection.selector()?,
+        save: args.holding.save(),
+        assume: args.holding.assume(),
+        window: args.holding.window(),
+        dry_run: args.dry_run,
+        owner: context.settings.owner(),
+        timeout: context.settings.timeout(),
+    };
+    let view = View::new(&mut context.terminal, &args.queue, broker.identity());
+    let replay = Replay::prepare(&broker, request, &mut |event| view.event(event)).await?;
+    view.begin(replay.run_id(), replay.set());
+    let outcome = replay
+        .run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event))
+        .await;
+    let report = view.finish(outcome)?;
+    Ok(exit(&report))
+}
+
+/// How a run's report ends the process.
+fn exit(report: &Report) -> Exit {
+    let stayed = report.skipped + report.returned + report.refused + report.unknown;
+    if report.interrupted {
+        Exit::Interrupted
+    } else if report.stopped.is_none() && stayed == 0 {
+        Exit::Done
+    } else if report.replayed > 0 || report.unknown > 0 {
+        Exit::Partial
+    } else {
+        Exit::Failed
+    }
+}
+
+fn to(text: &str) -> Result<To, String> {
+    match text.split_once(':') {
+        None if text == "source" => Ok(To::Source),
+        None if text == "exchange" => Ok(To::Exchange),
+        Some(("queue", name)) if !name.is_empty() => Ok(To::Queue(name.to_owned())),
+        Some(("exchange", rest)) => Ok(match rest.split_once('/') {
+            Some((exchange, key)) => To::Address { exchange: exchange.to_owned(), key: Some(key.to_owned()) },
+            None => To::Address { exchange: rest.to_owned(), key: None },
+        }),
+        _ => Err("expected source, exchange, queue:NAME or exchange:NAME[/KEY]".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_moved_nothing_failed_and_one_that_left_something_is_partial() {
+        let all_stayed = Report { selected: 2, skipped: 2, ..Report::default() };
+        assert_eq!(exit(&all_stayed), Exit::Failed);
+        assert_eq!(exit(&Report { replayed: 1, ..all_stayed }), Exit::Partial);
+        assert_eq!(exit(&Report { unknown: 1, ..Report::default() }), Exit::Partial);
+        assert_eq!(exit(&Report::default()), Exit::Done);
+        assert_eq!(exit(&Report { interrupted: true, replayed: 5, ..Report::default() }), Exit::Interrupted);
+    }
+
+    #[test]
+    fn an_exchange_target_may_have_a_key() {
+        let address = |exchange: &str, key: Option<&str>| {
+            Ok(To::Address { exchange: exchange.to_owned(), key: key.map(str::to_owned) })
+        };
+        assert_eq!(to("exchange:events/a/b"), address("events", Some("a/b")));
+        assert_eq!(to("exchange:events"), address("events", None));
+        assert_eq!(to("queue:a:b"), Ok(To::Queue("a:b".to_owned())));
+        assert!(to("queue:").is_err() && to("sauce").is_err());
+    }
+}

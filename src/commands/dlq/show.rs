@@ -1,0 +1,52 @@
+//! `evbus dlq show`
+
+use super::holding::Holding;
+use crate::{
+    commands::{Context, Outcome, selection::Selection},
+    exit::Exit,
+    ops::dlq::show,
+    views::dlq::show::View,
+};
+
+/// Look at messages without spending them
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The queue: a dead letter queue or any other
+    queue: String,
+
+    /// Show at most so many messages
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    limit: u64,
+
+    /// Pass over so many of the selected messages first
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    skip: u64,
+
+    #[command(flatten)]
+    selection: Selection,
+
+    #[command(flatten)]
+    holding: Holding,
+}
+
+/// How many messages a look may hold where a killed evbus would cost each of them an attempt.
+const WINDOW: u16 = 50;
+
+/// Runs it.
+pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    let broker = context.broker(None)?;
+    let request = show::Request {
+        queue: args.queue.clone(),
+        limit: args.limit,
+        skip: args.skip,
+        selector: args.selection.selector()?,
+        save: args.holding.save(),
+        assume: args.holding.assume(),
+        window: args.holding.window().unwrap_or(WINDOW),
+        owner: context.settings.owner(),
+    };
+    let mut view = View::new(&mut context.terminal, &args.queue);
+    let report = show::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;
+    let report = view.finish(report)?;
+    Ok(if report.interrupted { Exit::Interrupted } else { Exit::Done })
+}

@@ -1,0 +1,330 @@
+//! Removing messages for good: into a file first, the file read back and compared, then exactly those from the queue. This goes
+//! batch by batch, so that what is held is bounded, and a run that is cut off has lost nothing.
+
+use std::path::PathBuf;
+
+use super::{
+    archive::Archive,
+    saver::Saver,
+    session::{Assumption, Error, Purpose, Reading, Save, Session},
+};
+use crate::{
+    broker::{Broker, Delivery},
+    interrupt::Interrupt,
+    message::selector::Selector,
+};
+
+/// What is to be removed.
+pub struct Request {
+    /// The queue.
+    pub queue: String,
+    /// At most so many of the selected ones.
+    pub limit: Option<u64>,
+    /// Which ones.
+    pub selector: Selector,
+    /// How messages that stay are kept from being dropped.
+    pub save: Save,
+    /// What to believe where the management API is silent.
+    pub assume: Option<Assumption>,
+    /// Whether a copy is kept.
+    pub archives: bool,
+    /// Where; `None` is a new file in the working directory, named after the run.
+    pub archive: Option<PathBuf>,
+    /// Only count.
+    pub dry_run: bool,
+    /// Who runs it, `user@host`.
+    pub owner: String,
+}
+
+/// What happens during a purge.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something to know before or while it runs.
+    Warning(String),
+    /// A temporary policy of that name lifts the delivery limit while the run lasts.
+    Guarded(&'a str),
+    /// So many messages were read.
+    Read(u64),
+    /// One message is removed.
+    Removed {
+        /// Or would be, in a dry run.
+        for_real: bool,
+        /// Its place in the queue, counted from 1.
+        seq: u64,
+        /// Its `message_id`.
+        message_id: Option<&'a str>,
+    },
+}
+
+/// What is shown before anything is removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Messages in the queue.
+    pub depth: u64,
+    /// Consumers that read it at the same time.
+    pub consumers: u64,
+    /// The run's id.
+    pub run: String,
+    /// Messages that will be looked at.
+    pub set: u64,
+    /// Whether all of them will be removed.
+    pub all: bool,
+    /// Where they are kept.
+    pub archive: Option<PathBuf>,
+    /// Nothing will be removed.
+    pub dry_run: bool,
+}
+
+/// How a purge ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The run's id.
+    pub run: String,
+    /// Messages that were meant.
+    pub selected: u64,
+    /// Messages that are gone from the queue.
+    pub removed: u64,
+    /// Messages ready in the queue afterwards; `None` is unknown.
+    pub left: Option<u64>,
+    /// The archive: it holds every message that was removed, and perhaps some that were not.
+    pub archive: Option<PathBuf>,
+    /// What ended the run early.
+    pub stopped: Option<Error>,
+    /// Nothing was removed: it was only to be said what would be.
+    pub dry_run: bool,
+    /// The operator ended it.
+    pub interrupted: bool,
+    /// Selecting expressions that failed on a message, which counts as not selected.
+    pub undecided: u64,
+}
+
+/// How far the broker may run ahead of us; a batch is half of it.
+const PREFETCH: u16 = 1000;
+/// Bodies of a batch.
+const BATCH_BYTES: usize = 16 << 20;
+
+/// A purge that has connected and waits for consent.
+pub struct Purge<'a> {
+    session: Session<'a>,
+    request: Request,
+    set: u64,
+    archive: Option<PathBuf>,
+}
+
+impl<'a> Purge<'a> {
+    /// Connects, learns and locks; nothing is held yet.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn prepare(
+        broker: &'a Broker,
+        request: Request,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Purge<'a>, Error> {
+        let gives_back = !request.selector.is_everything() || request.dry_run || request.archives;
+        let purpose = Purpose {
+            queue: &request.queue,
+            command: "evbus dlq purge",
+            owner: &request.owner,
+            assume: request.assume,
+            gives_back,
+            locks: !request.dry_run,
+        };
+        let mut session = Session::open(broker, purpose).await?;
+        if session.unlocked {
+            listen(Event::Warning("no permission to create the lock queue: nobody else is kept out".to_owned()));
+        }
+        let ready = session.facts.ready;
+        let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
+        if set > 0 {
+            if let Some(name) = session.protect(request.save).await? {
+                listen(Event::Guarded(name));
+            } else if let Some(custody) = session.facts.custody.as_ref().filter(|custody| custody.is_at_risk()) {
+                for warning in custody.warnings() {
+                    listen(Event::Warning(warning));
+                }
+            }
+        }
+        let new = || PathBuf::from(format!("evbus-purge-{}.ndjson", session.run));
+        let archive =
+            (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
+        Ok(Purge { session, request, set, archive })
+    }
+
+    /// Messages in the set: an upper bound where a selector chooses among them.
+    #[must_use]
+    pub fn set(&self) -> u64 {
+        self.set
+    }
+
+    /// The id of the run.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.session.run
+    }
+
+    /// What to show before asking.
+    #[must_use]
+    pub fn preview(&self) -> Preview {
+        Preview {
+            depth: self.session.facts.ready,
+            consumers: self.session.facts.consumers,
+            run: self.session.run.clone(),
+            set: self.set,
+            all: self.request.selector.is_everything(),
+            archive: self.archive.clone(),
+            dry_run: self.request.dry_run,
+        }
+    }
+
+    /// Ends a run that got no consent.
+    pub async fn abandon(mut self, listen: &mut impl FnMut(Event<'_>)) {
+        if let Err(error) = self.session.unprotect().await {
+            listen(Event::Warning(super::still_there(&error)));
+        }
+        self.session.consuming.close().await;
+    }
+
+    /// Archives, proves the archive, removes. Whatever happens, nothing is held when it returns.
+    ///
+    /// # Errors
+    /// When nothing was removed.
+    pub async fn run(mut self, interrupt: &Interrupt, listen: &mut impl FnMut(Event<'_>)) -> Result<Report, Error> {
+        let mut report =
+            Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
+        let outcome = self.archive_and_remove(interrupt, &mut report, listen).await;
+        if let Err(error) = self.session.unprotect().await {
+            listen(Event::Warning(super::still_there(&error)));
+        }
+        report.left = self.session.consuming.look_up(&self.session.queue).await.ok().flatten().map(|p| p.ready.into());
+        self.session.consuming.close().await;
+        match outcome {
+            Ok(()) => Ok(report),
+            Err(error) if report.removed > 0 => {
+                report.stopped = Some(error);
+                Ok(report)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn archive_and_remove(
+        &self,
+        interrupt: &Interrupt,
+        report: &mut Report,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), Error> {
+        let queue = &self.session.queue;
+        let archive = match self.archive.as_deref() {
+            Some(path) => Some(
+                Archive::create(path, &self.session.run, queue, self.session.broker.vhost())
+                    .map_err(|source| self.bad(source))?,
+            ),
+            None => None,
+        };
+        report.archive.clone_from(&self.archive);
+        let reading = Reading::begin(&self.session.consuming, queue, self.set, PREFETCH).await?;
+        let saver = Saver::new(&self.session);
+        let mut removing = Removing { purge: self, archive, reading, saver, batch: Vec::new(), bytes: 0 };
+        let outcome = removing.pump(interrupt, report, listen).await;
+        let returned = removing.give_back().await;
+        outcome.and(returned)
+    }
+
+    fn bad(&self, source: std::io::Error) -> Error {
+        let path = self.archive.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        Error::Archive { path, source }
+    }
+}
+
+/// The removing part of a purge: in batches, each archived and proven before it is acknowledged.
+struct Removing<'a> {
+    purge: &'a Purge<'a>,
+    archive: Option<Archive>,
+    reading: Reading<'a>,
+    saver: Saver<'a>,
+    batch: Vec<(u64, Delivery)>,
+    bytes: usize,
+}
+
+impl Removing<'_> {
+    async fn pump(
+        &mut self,
+        interrupt: &Interrupt,
+        report: &mut Report,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), Error> {
+        let request = &self.purge.request;
+        let mut read = 0;
+        while request.limit.is_none_or(|limit| report.selected < limit) {
+            if self.reading.deliveries().is_crowded() {
+                self.reading.deliveries().renew().await?;
+            }
+            let next = tokio::select! {
+                biased;
+                () = interrupt.raised() => { report.interrupted = true; break }
+                next = self.reading.next() => next?,
+            };
+            let Some(delivery) = next else { break };
+            read += 1;
+            listen(Event::Read(read));
+            let selected = request.selector.matches(&self.purge.session.queue, &delivery.message);
+            report.undecided += u64::from(selected.is_none());
+            if selected != Some(true) {
+                self.saver.stay(self.reading.deliveries(), delivery).await?;
+                continue;
+            }
+            report.selected += 1;
+            if request.dry_run {
+                listen(Event::Removed {
+                    for_real: false,
+                    seq: read,
+                    message_id: delivery.message.properties.message_id.as_deref(),
+                });
+                self.saver.stay(self.reading.deliveries(), delivery).await?;
+                continue;
+            }
+            self.bytes += delivery.message.body.len();
+            self.batch.push((read, delivery));
+            if self.batch.len() >= usize::from(PREFETCH) / 2 || self.bytes >= BATCH_BYTES {
+                self.remove(report, listen).await?;
+            }
+        }
+        self.remove(report, listen).await?;
+        match self.archive.take() {
+            Some(archive) => archive.finish().map_err(|source| self.purge.bad(source)),
+            None => Ok(()),
+        }
+    }
+
+    /// Archives the batch, proves it, acknowledges it.
+    async fn remove(&mut self, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) -> Result<(), Error> {
+        if let Some(archive) = &mut self.archive {
+            let queue = &self.purge.session.queue;
+            let written = self.batch.iter().try_for_each(|(_, delivery)| archive.add(queue, &delivery.message));
+            written.and_then(|()| archive.prove()).map_err(|source| self.purge.bad(source))?;
+        }
+        self.bytes = 0;
+        let (removed, receipts): (Vec<_>, Vec<_>) = self
+            .batch
+            .drain(..)
+            .map(|(seq, Delivery { message, receipt })| ((seq, message.properties.message_id), receipt))
+            .unzip();
+        self.reading.deliveries().acknowledge(receipts).await?;
+        report.removed += removed.len() as u64;
+        for (seq, message_id) in removed {
+            listen(Event::Removed { for_real: true, seq, message_id: message_id.as_deref() });
+        }
+        Ok(())
+    }
+
+    /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
+    async fn give_back(mut self) -> Result<(), Error> {
+        let unseen = self.reading.deliveries().cancel().await?;
+        for delivery in self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen) {
+            self.saver.stay(self.reading.deliveries(), delivery).await?;
+        }
+        self.saver.close().await;
+        Ok(self.reading.into_deliveries().end().await?)
+    }
+}

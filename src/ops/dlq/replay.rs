@@ -1,0 +1,588 @@
+//! When a replayed message is acknowledged: only when its copy is confirmed and no return can come for it any more.
+//!
+//! A run fixes its set first, reads a first window of it, resolves every target it meets, and asks (the caller does). Then
+//! each message is published mandatory and confirmed on a connection of its own; [`Fate::Routed`] alone removes the
+//! original. Whatever else happens to a message, it is in the dead letter queue when the run is over.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{
+    saver::Saver,
+    session::{Assumption, Error, Purpose, Reading, Save, Session},
+    target::{self, Address, Standing, Targets, To},
+};
+use crate::{
+    broker::{self, Broker, Connection, Delivery, Fate, Letter, Publisher, Receipt, Window},
+    interrupt::Interrupt,
+    message::{Message, selector::Selector, travel},
+};
+
+/// What is to be replayed, and how.
+pub struct Request {
+    /// The dead letter queue.
+    pub queue: String,
+    /// Where its messages go.
+    pub to: To,
+    /// At most so many of the selected ones.
+    pub limit: Option<u64>,
+    /// Which ones.
+    pub selector: Selector,
+    /// How messages that stay are kept from being dropped.
+    pub save: Save,
+    /// What to believe where the management API is silent.
+    pub assume: Option<Assumption>,
+    /// How many messages may be held unsettled at once; `None` chooses.
+    pub window: Option<u16>,
+    /// Only say what would become of each.
+    pub dry_run: bool,
+    /// Who runs it, `user@host`.
+    pub owner: String,
+    /// How long the broker may be silent.
+    pub timeout: Duration,
+}
+
+/// What happens during a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something to know before or while it runs.
+    Warning(String),
+    /// A temporary policy of that name lifts the delivery limit while the run lasts.
+    Guarded(&'a str),
+    /// One message is settled.
+    Settled(&'a Line),
+    /// So many of the set were read.
+    Read {
+        /// Messages read.
+        read: u64,
+    },
+    /// The broker takes no messages for now, or takes them again.
+    Blocked(Option<&'a str>),
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place in the queue, counted from 1.
+    pub seq: u64,
+    /// Its `message_id`.
+    pub message_id: Option<String>,
+    /// Where it went or would have gone.
+    pub target: Option<Address>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What can become of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its copy is safe at the target and it is removed here.
+    Replayed,
+    /// It has a target that exists; this run moves nothing.
+    WouldReplay,
+    /// It stays: it has nowhere to go.
+    Skipped(String),
+    /// It stays: its target routed it nowhere.
+    Returned(String),
+    /// It stays: its target refused it, and may have got a copy elsewhere.
+    Refused,
+    /// It stays: whether its copy arrived is not known.
+    Unknown(String),
+}
+
+/// One row of the pre-flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The target; `None` for messages that have none.
+    pub target: Option<Address>,
+    /// How many of the messages looked at so far go there.
+    pub count: u64,
+    /// Why they will stay, if they will.
+    pub obstacle: Option<String>,
+}
+
+/// What is shown before anything is moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preflight {
+    /// Messages in the queue.
+    pub depth: u64,
+    /// How many of them the rows speak of.
+    pub looked_at: u64,
+    /// How many of those are selected.
+    pub selected: u64,
+    /// By target, in order of their names.
+    pub rows: Vec<Row>,
+    /// Whether messages that stay change their place.
+    pub rotates: bool,
+    /// Consumers that read this queue at the same time.
+    pub consumers: u64,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The run's id.
+    pub run: String,
+    /// Messages that were meant.
+    pub selected: u64,
+    /// Moved.
+    pub replayed: u64,
+    /// Kept because they have nowhere to go.
+    pub skipped: u64,
+    /// Kept because their target routed them nowhere.
+    pub returned: u64,
+    /// Kept because their target refused them.
+    pub refused: u64,
+    /// Kept, and perhaps at their target as well.
+    pub unknown: u64,
+    /// Messages ready in the queue afterwards; `None` is unknown.
+    pub left: Option<u64>,
+    /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
+    pub saved: u64,
+    /// What ended the run early.
+    pub stopped: Option<Error>,
+    /// Nothing was moved: it was only to be said what would become of each.
+    pub dry_run: bool,
+    /// The operator ended it.
+    pub interrupted: bool,
+    /// Selecting expressions that failed on a message, which counts as not selected.
+    pub undecided: u64,
+}
+
+/// How many deliveries may be unsettled at once when nothing is known to be at stake, and the bytes they may have on the way.
+const WINDOW: Window = Window { messages: 1000, bytes: 16 << 20 };
+/// The same where a killed evbus would cost every message it holds an attempt.
+const CAREFUL: u16 = 100;
+/// How many acknowledgements are gathered before they are sent.
+const ACKNOWLEDGE: usize = 250;
+/// How much is read before the operator is asked.
+const FIRST_BYTES: usize = 8 << 20;
+
+struct Pending {
+    seq: u64,
+    message_id: Option<String>,
+    target: Address,
+    receipt: Receipt,
+}
+
+/// A run that has looked ahead and waits for consent.
+pub struct Replay<'a> {
+    session: Session<'a>,
+    publishing: Connection,
+    request: Request,
+    set: u64,
+    prefetch: u16,
+}
+
+impl<'a> Replay<'a> {
+    /// Connects, learns, locks and protects: everything that can be refused is refused here, before anything is held.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn prepare(
+        broker: &'a Broker,
+        request: Request,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Replay<'a>, Error> {
+        let gives_back = request.dry_run || !request.selector.is_everything();
+        let purpose = Purpose {
+            queue: &request.queue,
+            command: "evbus dlq replay",
+            owner: &request.owner,
+            assume: request.assume,
+            gives_back,
+            locks: !request.dry_run,
+        };
+        let mut session = Session::open(broker, purpose).await?;
+        if session.unlocked {
+            listen(Event::Warning("no permission to create the lock queue: nobody else is kept out".to_owned()));
+        }
+        let ready = session.facts.ready;
+        let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
+        let publishing = broker.connect("evbus dlq replay (publishing)").await?;
+        let guarded = if set == 0 { false } else { session.protect(request.save).await?.map(|name| listen(Event::Guarded(name))).is_some() };
+        let at_risk = !guarded && session.facts.custody.as_ref().is_some_and(super::Custody::is_at_risk);
+        if at_risk && let Some(custody) = &session.facts.custody {
+            for warning in custody.warnings() {
+                listen(Event::Warning(warning));
+            }
+        }
+        let usual = u16::try_from(WINDOW.messages * 2).unwrap_or(u16::MAX);
+        let prefetch = request.window.unwrap_or(if at_risk { CAREFUL } else { usual });
+        Ok(Replay { session, publishing, request, set, prefetch })
+    }
+
+    /// The id of the run.
+    #[must_use]
+    pub fn run_id(&self) -> &str {
+        &self.session.run
+    }
+
+    /// Messages in the set: an upper bound where a selector chooses among them.
+    #[must_use]
+    pub fn set(&self) -> u64 {
+        self.set
+    }
+
+    /// Reads ahead, shows what would go where and asks; with consent, moves the set. Whatever happens, nothing is held and
+    /// no temporary policy is left when it returns.
+    ///
+    /// # Errors
+    /// When nothing could be done; a run that stops later reports why in [`Report::stopped`].
+    pub async fn run(
+        mut self,
+        interrupt: &Interrupt,
+        consent: impl FnOnce(&Preflight) -> bool,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Option<Report>, Error> {
+        let outcome = self.read_and_move(interrupt, consent, listen).await;
+        if let Err(error) = self.session.unprotect().await {
+            listen(Event::Warning(super::still_there(&error)));
+        }
+        let mut report = match outcome {
+            Ok(report) => report,
+            Err(error) => return Err(error),
+        };
+        if let Some(report) = &mut report {
+            report.run.clone_from(&self.session.run);
+            report.left = self.session.consuming.look_up(&self.session.queue).await.ok().flatten().map(|p| p.ready.into());
+        }
+        self.session.consuming.close().await;
+        self.publishing.close().await;
+        Ok(report)
+    }
+
+    async fn read_and_move(
+        &mut self,
+        interrupt: &Interrupt,
+        consent: impl FnOnce(&Preflight) -> bool,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Option<Report>, Error> {
+        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.prefetch).await?;
+        let mut targets = Targets::new(&self.publishing);
+        let mut ahead = VecDeque::new();
+        let mut bytes = 0;
+        while ahead.len() < usize::from(self.prefetch) && bytes < FIRST_BYTES && !interrupt.is_raised() {
+            let Some(delivery) = reading.next().await? else { break };
+            bytes += delivery.message.body.len();
+            ahead.push_back(delivery);
+        }
+        let preflight = self.preflight(&ahead, &mut targets).await?;
+        let consented = self.request.dry_run || consent(&preflight);
+        if !consented || interrupt.is_raised() {
+            let publisher = self.publishing.publisher(WINDOW).await?;
+            let mut run = Moving::new(self, publisher, targets, listen);
+            for delivery in ahead {
+                run.stay(&mut reading, delivery).await?;
+            }
+            run.give_back(reading).await?;
+            return Ok(None);
+        }
+        let publisher = self.publishing.publisher(WINDOW).await?;
+        let mut run = Moving::new(self, publisher, targets, listen);
+        run.pump(&mut reading, ahead, interrupt).await;
+        run.give_back(reading).await.unwrap_or_else(|error| run.stop(error));
+        Ok(Some(run.report))
+    }
+
+    async fn preflight(&self, ahead: &VecDeque<Delivery>, targets: &mut Targets<'_>) -> Result<Preflight, Error> {
+        let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
+        let mut selected = 0;
+        for Delivery { message, .. } in ahead {
+            if !self.is_meant(message).unwrap_or(false) || self.request.limit.is_some_and(|limit| selected >= limit) {
+                continue;
+            }
+            selected += 1;
+            let row = match target::address(&self.request.to, &self.session.queue, message) {
+                Ok(address) => match targets.standing(&address).await? {
+                    Standing::Exists => (Some(address), None),
+                    Standing::Missing(why) => (Some(address), Some(why)),
+                },
+                Err(why) => (None, Some(why.to_owned())),
+            };
+            *rows.entry(row).or_default() += 1;
+        }
+        Ok(Preflight {
+            depth: self.session.facts.ready,
+            looked_at: ahead.len() as u64,
+            selected,
+            rows: rows
+                .into_iter()
+                .map(|((target, obstacle), count)| Row { target, count, obstacle })
+                .collect(),
+            rotates: self.session.facts.custody.as_ref().is_some_and(super::Custody::rotates),
+            consumers: self.session.facts.consumers,
+        })
+    }
+
+    /// Whether a message is selected; `None` where the expression failed on it.
+    fn is_meant(&self, message: &Message) -> Option<bool> {
+        // What this very run has put back and the service has failed on again is not in the set.
+        if travel::run_of(message) == Some(self.session.run.as_str()) {
+            return Some(false);
+        }
+        self.request.selector.matches(&self.session.queue, message)
+    }
+}
+
+/// The moving part of a run.
+struct Moving<'r, 'a, L> {
+    replay: &'r Replay<'a>,
+    publisher: Publisher,
+    saver: Saver<'r>,
+    targets: Targets<'r>,
+    listen: L,
+    report: Report,
+    pending: VecDeque<Pending>,
+    acks: Vec<Receipt>,
+    read: u64,
+    tickets: u64,
+}
+
+impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
+    fn new(replay: &'r Replay<'a>, publisher: Publisher, targets: Targets<'r>, listen: L) -> Moving<'r, 'a, L> {
+        let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
+        let (pending, acks) = (VecDeque::new(), Vec::new());
+        let saver = Saver::new(&replay.session);
+        Moving { replay, publisher, saver, targets, listen, report, pending, acks, read: 0, tickets: 0 }
+    }
+
+    fn stop(&mut self, error: Error) {
+        self.report.stopped.get_or_insert(error);
+    }
+
+    /// Moves the set until it is exhausted, the operator stops, or something ends it. Then everything published is settled.
+    async fn pump(&mut self, reading: &mut Reading<'_>, mut ahead: VecDeque<Delivery>, interrupt: &Interrupt) {
+        if let Err(error) = self.feed(reading, &mut ahead, interrupt).await {
+            self.stop(error);
+        }
+        self.report.interrupted = interrupt.is_raised();
+        reading.stop();
+        if let Err(error) = self.settle_all(reading).await {
+            self.stop(error);
+        }
+        for delivery in ahead {
+            if let Err(error) = self.stay(reading, delivery).await {
+                self.stop(error);
+                break;
+            }
+        }
+        if let Err(error) = self.settle_all(reading).await {
+            self.stop(error);
+        }
+    }
+
+    async fn feed(
+        &mut self,
+        reading: &mut Reading<'_>,
+        ahead: &mut VecDeque<Delivery>,
+        interrupt: &Interrupt,
+    ) -> Result<(), Error> {
+        loop {
+            if interrupt.is_raised() || self.replay.request.limit.is_some_and(|limit| self.report.selected >= limit) {
+                return Ok(());
+            }
+            let delivery = match ahead.pop_front() {
+                Some(delivery) => delivery,
+                None => {
+                    if reading.deliveries().is_crowded() {
+                        reading.deliveries().renew().await?;
+                    }
+                    let deadline = Instant::now() + self.replay.request.timeout;
+                    let next = tokio::select! {
+                        biased;
+                        next = reading.next() => next?,
+                        fate = self.publisher.next(), if self.publisher.unsettled() > 0 => {
+                            if let Some((_, fate)) = fate { self.settled(fate, reading.deliveries()); }
+                            self.acknowledge(reading, 1).await?;
+                            continue;
+                        }
+                        () = interrupt.raised() => return Ok(()),
+                        () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
+                    };
+                    match next {
+                        Some(delivery) => delivery,
+                        None => return Ok(()),
+                    }
+                }
+            };
+            self.take(reading, delivery).await?;
+            while let Some((_, fate)) = self.publisher.take_settled() {
+                self.settled(fate, reading.deliveries());
+            }
+            self.acknowledge(reading, ACKNOWLEDGE).await?;
+        }
+    }
+
+    /// Nothing came for as long as the broker may be silent.
+    fn silent(&self) -> broker::Error {
+        match self.replay.publishing.blocked().borrow().clone() {
+            Some(reason) => broker::Error::Blocked { reason },
+            None if self.publisher.unsettled() > 0 => broker::Error::Timeout { what: "a confirmation".to_owned() },
+            None => broker::Error::Timeout { what: "the next message of the queue".to_owned() },
+        }
+    }
+
+    /// One message of the set: sent on its way, or kept.
+    async fn take(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
+        self.read += 1;
+        (self.listen)(Event::Read { read: self.read });
+        match self.replay.is_meant(&delivery.message) {
+            Some(true) => (),
+            Some(false) => return self.stay(reading, delivery).await,
+            None => {
+                self.report.undecided += 1;
+                return self.stay(reading, delivery).await;
+            }
+        }
+        let seq = self.read;
+        let address = match target::address(&self.replay.request.to, &self.replay.session.queue, &delivery.message) {
+            Ok(address) => address,
+            Err(why) => {
+                self.report.selected += 1;
+                self.told(seq, &delivery.message, None, Outcome::Skipped(why.to_owned()));
+                return self.stay(reading, delivery).await;
+            }
+        };
+        if let Standing::Missing(why) = self.targets.standing(&address).await? {
+            self.report.selected += 1;
+            self.told(seq, &delivery.message, Some(address), Outcome::Skipped(why));
+            return self.stay(reading, delivery).await;
+        }
+        if self.replay.request.dry_run {
+            self.report.selected += 1;
+            self.told(seq, &delivery.message, Some(address), Outcome::WouldReplay);
+            return self.stay(reading, delivery).await;
+        }
+        let Delivery { message, receipt } = delivery;
+        let message_id = message.properties.message_id.clone();
+        let facts = travel::Facts { run: &self.replay.session.run, user: self.replay.publishing.user(), also: &address.also };
+        let travelling = travel::outgoing(message, &facts);
+        let letter = Letter {
+            exchange: address.exchange.clone(),
+            routing_key: address.routing_key.clone(),
+            properties: travelling.properties,
+            body: travelling.body,
+        };
+        self.send(reading, letter, Pending { seq, message_id, target: address, receipt }).await?;
+        self.report.selected += 1;
+        Ok(())
+    }
+
+    /// Publishes when there is room and the broker takes messages.
+    async fn send(&mut self, reading: &mut Reading<'_>, letter: Letter, pending: Pending) -> Result<(), Error> {
+        let deadline = Instant::now() + self.replay.request.timeout;
+        let mut blocked = self.replay.publishing.blocked();
+        let mut told = false;
+        loop {
+            let reason = blocked.borrow_and_update().clone();
+            if let Some(reason) = &reason {
+                if !told {
+                    (self.listen)(Event::Blocked(Some(reason)));
+                    told = true;
+                }
+                let waited = tokio::time::timeout_at(deadline, blocked.changed()).await;
+                if !matches!(waited, Ok(Ok(()))) {
+                    reading.deliveries().keep(pending.receipt);
+                    return Err(broker::Error::Blocked { reason: reason.clone() }.into());
+                }
+                continue;
+            }
+            if told {
+                (self.listen)(Event::Blocked(None));
+                told = false;
+            }
+            if self.publisher.has_room(letter.body.len()) {
+                break;
+            }
+            tokio::select! {
+                waited = tokio::time::timeout_at(deadline, self.publisher.await_confirmation()) => if waited.is_err() {
+                    reading.deliveries().keep(pending.receipt);
+                    return Err(broker::Error::Timeout { what: "a confirmation".to_owned() }.into());
+                },
+                _ = blocked.changed() => (),
+            }
+        }
+        self.tickets += 1;
+        match self.publisher.publish(self.tickets, letter).await {
+            Ok(()) => self.pending.push_back(pending),
+            // It does not fit the protocol any more (a header grew too long): it stays, and nothing was sent.
+            Err(error) => {
+                let Pending { seq, message_id, target, receipt } = pending;
+                reading.deliveries().keep(receipt);
+                self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Skipped(error.to_string()) });
+            }
+        }
+        Ok(())
+    }
+
+    async fn stay(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
+        self.saver.stay(reading.deliveries(), delivery).await
+    }
+
+    fn told(&mut self, seq: u64, message: &Message, target: Option<Address>, outcome: Outcome) {
+        self.tell(Line { seq, message_id: message.properties.message_id.clone(), target, outcome });
+    }
+
+    fn tell(&mut self, line: Line) {
+        match &line.outcome {
+            Outcome::Replayed => self.report.replayed += 1,
+            Outcome::WouldReplay => (),
+            Outcome::Skipped(_) => self.report.skipped += 1,
+            Outcome::Returned(_) => self.report.returned += 1,
+            Outcome::Refused => self.report.refused += 1,
+            Outcome::Unknown(_) => self.report.unknown += 1,
+        }
+        (self.listen)(Event::Settled(&line));
+    }
+
+    /// The fate of the oldest message on its way.
+    fn settled(&mut self, fate: Fate, deliveries: &mut broker::Deliveries) {
+        // Fates come in the order of publishing, one for each that was published.
+        let Some(Pending { seq, message_id, target, receipt }) = self.pending.pop_front() else { return };
+        if fate == Fate::Routed {
+            self.acks.push(receipt);
+        } else {
+            deliveries.keep(receipt);
+        }
+        let outcome = match fate {
+            Fate::Routed => Outcome::Replayed,
+            Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
+            Fate::Refused => Outcome::Refused,
+            Fate::Unknown { because } => Outcome::Unknown(because),
+        };
+        self.tell(Line { seq, message_id, target: Some(target), outcome });
+    }
+
+    async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
+        if self.acks.len() < least.max(1) {
+            return Ok(());
+        }
+        Ok(reading.deliveries().acknowledge(self.acks.drain(..)).await?)
+    }
+
+    async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        while self.publisher.unsettled() > 0 {
+            match tokio::time::timeout(self.replay.request.timeout, self.publisher.next()).await {
+                Ok(Some((_, fate))) => self.settled(fate, reading.deliveries()),
+                Ok(None) => break,
+                Err(_silent) => self.publisher.give_up("the broker did not confirm in time"),
+            }
+        }
+        self.acknowledge(reading, 1).await
+    }
+
+    /// Gives back what was read and not settled, and what was never looked at.
+    async fn give_back(&mut self, mut reading: Reading<'_>) -> Result<(), Error> {
+        for delivery in reading.deliveries().cancel().await? {
+            self.stay(&mut reading, delivery).await?;
+        }
+        self.settle_all(&mut reading).await?;
+        self.report.saved = self.saver.copied();
+        Ok(reading.into_deliveries().end().await?)
+    }
+}

@@ -1,0 +1,245 @@
+//! Looking at messages without spending them: read, given back, and only then shown.
+
+use super::{
+    guard::Guard,
+    saver::Saver,
+    session::{Assumption, Error, Purpose, Reading, Save, Session},
+};
+use crate::{
+    broker::{self, Broker, Delivery},
+    interrupt::Interrupt,
+    message::{Message, selector::Selector},
+};
+
+/// What is to be looked at.
+pub struct Request {
+    /// The queue.
+    pub queue: String,
+    /// How many messages at most.
+    pub limit: u64,
+    /// How many to pass over first, of those selected.
+    pub skip: u64,
+    /// Which ones.
+    pub selector: Selector,
+    /// How a message is saved that giving back would destroy.
+    pub save: Save,
+    /// What to believe where the management API is silent.
+    pub assume: Option<Assumption>,
+    /// How many messages may be held at once where a killed evbus would cost each of them an attempt.
+    pub window: u16,
+    /// Who looks, `user@host`.
+    pub owner: String,
+}
+
+/// What happens during a look.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something to know before anything is held.
+    Warning(String),
+    /// A temporary policy of that name lifts the delivery limit while the look lasts.
+    Guarded(&'a str),
+    /// A message, after it was given back.
+    Message(&'a Message),
+    /// So many messages were saved from being dropped on their return, and how.
+    Saved {
+        /// How many.
+        count: u64,
+        /// By a policy, or else by copies at the queue's end.
+        by_policy: bool,
+    },
+}
+
+/// How a look ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Messages shown.
+    pub shown: u64,
+    /// Messages read, selected or not.
+    pub read: u64,
+    /// Messages ready in the queue when it began.
+    pub depth: u64,
+    /// Whether what was looked at is now behind the rest of the queue.
+    pub rotated: bool,
+    /// Fewer were looked at than asked for: no more may be at stake at once.
+    pub cut: bool,
+    /// The operator ended it.
+    pub interrupted: bool,
+    /// Selecting expressions that failed on a message, which counts as not selected.
+    pub undecided: u64,
+}
+
+/// How far the broker may run ahead of us.
+const PREFETCH: u16 = 1000;
+/// Bodies kept back until everything is given back; a longer look shows while it holds.
+const BUFFER: usize = 32 << 20;
+
+/// Looks at a queue's messages.
+///
+/// # Errors
+/// Every reason not to look, before anything is held; afterwards what ended the look.
+pub async fn run(
+    broker: &Broker,
+    request: &Request,
+    interrupt: &Interrupt,
+    mut listen: impl FnMut(Event<'_>),
+) -> Result<Report, Error> {
+    let purpose = Purpose {
+        queue: &request.queue,
+        command: "evbus dlq show",
+        owner: &request.owner,
+        assume: request.assume,
+        gives_back: true,
+        locks: false,
+    };
+    let mut session = Session::open(broker, purpose).await?;
+    let custody = session.facts.custody.clone();
+    let at_risk = custody.as_ref().is_some_and(super::Custody::is_at_risk);
+    if at_risk && request.save == Save::None {
+        let limit = custody.as_ref().and_then(|custody| custody.limit).unwrap_or_default();
+        return Err(Error::WouldSpend { queue: request.queue.clone(), limit, source: None });
+    }
+    for warning in custody.iter().flat_map(super::Custody::warnings) {
+        listen(Event::Warning(warning));
+    }
+    let mut report = Report { depth: session.facts.ready, ..Report::default() };
+    let wanted = request.limit.saturating_add(request.skip);
+    let set = if request.selector.is_everything() { wanted.min(report.depth) } else { report.depth };
+    if set == 0 {
+        session.consuming.close().await;
+        return Ok(report);
+    }
+    let mut set = set;
+    if at_risk && set > request.window.into() {
+        // More would be held than may be at stake: only with the limit lifted for as long as that takes.
+        if let Some(name) = session.protect(request.save).await? {
+            listen(Event::Guarded(name));
+        } else {
+            set = request.window.into();
+            report.cut = true;
+        }
+    }
+    let outcome = look(&session, request, set, interrupt, &mut report, &mut listen).await;
+    if let Err(error) = session.unprotect().await {
+        listen(Event::Warning(super::still_there(&error)));
+    }
+    outcome?;
+    report.rotated = report.read > 0 && report.read < report.depth && custody.is_some_and(|custody| custody.rotates());
+    session.consuming.close().await;
+    Ok(report)
+}
+
+async fn look(
+    session: &Session<'_>,
+    request: &Request,
+    set: u64,
+    interrupt: &Interrupt,
+    report: &mut Report,
+    listen: &mut impl FnMut(Event<'_>),
+) -> Result<(), Error> {
+    let mut reading = Reading::begin(&session.consuming, &request.queue, set, PREFETCH).await?;
+    let mut look = Look { session, request, fatal: Vec::new(), buffer: Vec::new(), buffered: 0 };
+    let outcome = look.read(&mut reading, interrupt, report, listen).await;
+    let returned = look.give_back(reading, listen).await;
+    for message in look.buffer.drain(..) {
+        listen(Event::Message(&message));
+    }
+    outcome?;
+    returned
+}
+
+struct Look<'a> {
+    session: &'a Session<'a>,
+    request: &'a Request,
+    /// Held messages that their return would destroy.
+    fatal: Vec<Delivery>,
+    buffer: Vec<Message>,
+    buffered: usize,
+}
+
+impl Look<'_> {
+    async fn read(
+        &mut self,
+        reading: &mut Reading<'_>,
+        interrupt: &Interrupt,
+        report: &mut Report,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), broker::Error> {
+        let mut skipped = 0;
+        while report.shown < self.request.limit {
+            if reading.deliveries().is_crowded() {
+                reading.deliveries().renew().await?;
+            }
+            let next = tokio::select! {
+                biased;
+                () = interrupt.raised() => { report.interrupted = true; break }
+                next = reading.next() => next?,
+            };
+            let Some(delivery) = next else { break };
+            report.read += 1;
+            let selected = self.request.selector.matches(&self.request.queue, &delivery.message);
+            report.undecided += u64::from(selected.is_none());
+            if selected == Some(true) && skipped < self.request.skip {
+                skipped += 1;
+            } else if selected == Some(true) {
+                report.shown += 1;
+                self.buffered += delivery.message.body.len();
+                self.buffer.push(delivery.message.clone());
+            }
+            self.hold(reading, delivery);
+            if self.buffered > BUFFER {
+                self.buffered = 0;
+                for message in self.buffer.drain(..) {
+                    listen(Event::Message(&message));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, reading: &mut Reading<'_>, delivery: Delivery) {
+        if self.session.would_lose(&delivery.message) {
+            self.fatal.push(delivery);
+        } else {
+            reading.deliveries().keep(delivery.receipt);
+        }
+    }
+
+    /// Gives everything back, saving first what would not survive it.
+    async fn give_back(
+        &mut self,
+        mut reading: Reading<'_>,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), Error> {
+        for delivery in reading.deliveries().cancel().await? {
+            self.hold(&mut reading, delivery);
+        }
+        let count = self.fatal.len() as u64;
+        if count == 0 {
+            return Ok(reading.into_deliveries().end().await?);
+        }
+        let custody = self.session.facts.custody.as_ref();
+        let raise = custody.filter(|custody| custody.can_raise && self.request.save != Save::Copy);
+        let guard = match raise {
+            Some(custody) => {
+                Guard::put(self.session.broker, &self.request.queue, custody, &self.session.run).await.ok()
+            }
+            None => None,
+        };
+        let by_policy = guard.is_some();
+        if guard.is_none() {
+            let mut saver = Saver::new(self.session);
+            for delivery in self.fatal.drain(..) {
+                saver.stay(reading.deliveries(), delivery).await?;
+            }
+            saver.close().await;
+        }
+        listen(Event::Saved { count, by_policy });
+        let ended = reading.into_deliveries().end().await;
+        if let Some(guard) = guard {
+            if let Err(error) = guard.remove(self.session.broker).await {
+                listen(Event::Warning(super::still_there(&error)));
+            }
+        }
+        Ok(ended?)
+    }
+}

@@ -1,0 +1,185 @@
+//! Which broker is meant: flags, environment and file settled into one endpoint.
+
+use url::Url;
+
+use super::{Environment, Globals, Origin, Settings, url as broker_url};
+use crate::broker::{Endpoint, ManagementAddress, TlsOptions};
+
+/// What is wrong with what was typed or set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A broker's URL cannot be read.
+    #[error("the URL of the broker ({origin}) cannot be used: {because}")]
+    Url {
+        /// Where it comes from.
+        origin: &'static str,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The management URL cannot be read.
+    #[error("the URL of the management API ({origin}) cannot be used: {because}")]
+    ManagementUrl {
+        /// Where it comes from.
+        origin: &'static str,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The brokers of a list do not agree on the virtual host.
+    #[error("the URLs name different virtual hosts: {one} and {other}")]
+    TwoVhosts {
+        /// One.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// URL and file do not agree on the virtual host.
+    #[error("the URL names the virtual host {url}, the topology file {file}")]
+    VhostDisagrees {
+        /// The URL's.
+        url: String,
+        /// The file's.
+        file: String,
+    },
+}
+
+/// A resolved endpoint, and what to tell about it.
+pub struct Resolved {
+    /// The endpoint.
+    pub endpoint: Endpoint,
+    /// Where the broker's URL comes from.
+    pub url_origin: Origin,
+    /// Where the virtual host comes from.
+    pub vhost_origin: Origin,
+    /// Where the management URL comes from.
+    pub management_origin: Origin,
+    /// A password was typed, where everybody on this machine can read it.
+    pub exposes_password: bool,
+}
+
+impl Settings {
+    /// The endpoint to use, given the virtual host of the topology file where there is one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn endpoint(&self, file_vhost: Option<&str>) -> Result<Resolved, Error> {
+        let Settings { globals, environment } = self;
+        let (text, url_origin) = pick(globals.url.as_ref(), environment.url.as_ref());
+        let text = text.map_or("amqp://localhost", String::as_str);
+        let origin = if url_origin == Origin::Environment { "EVBUS_URL" } else { "--url" };
+        let brokers = text
+            .split(',')
+            .map(|one| broker_url::broker(one).map_err(|because| Error::Url { origin, because }))
+            .collect::<Result<Vec<_>, _>>()?;
+        let exposes_password = url_origin == Origin::Flag && brokers.iter().any(|broker| broker.has_password);
+        let mut from_url: Option<String> = None;
+        for vhost in brokers.iter().filter_map(|broker| broker.vhost.clone()) {
+            match &from_url {
+                Some(one) if *one != vhost => return Err(Error::TwoVhosts { one: one.clone(), other: vhost }),
+                _ => from_url = Some(vhost),
+            }
+        }
+        let (vhost, vhost_origin) = vhost(globals.vhost.as_deref(), from_url, file_vhost)?;
+        let addresses: Vec<_> = brokers.into_iter().map(|broker| broker.address).collect();
+        let (management, management_origin) = management(globals, environment, &addresses)?;
+        let endpoint = Endpoint {
+            addresses,
+            vhost,
+            management,
+            tls: TlsOptions {
+                ca: globals.tls_ca.clone(),
+                cert: globals.tls_cert.clone(),
+                key: globals.tls_key.clone(),
+                server_name: globals.tls_server_name.clone(),
+            },
+            connect_timeout: globals.connect_timeout.unwrap_or(std::time::Duration::from_secs(10)),
+            timeout: self.timeout(),
+        };
+        Ok(Resolved { endpoint, url_origin, vhost_origin, management_origin, exposes_password })
+    }
+}
+
+fn pick<'a>(flag: Option<&'a String>, environment: Option<&'a String>) -> (Option<&'a String>, Origin) {
+    match (flag, environment) {
+        (Some(flag), _) => (Some(flag), Origin::Flag),
+        (None, Some(environment)) => (Some(environment), Origin::Environment),
+        (None, None) => (None, Origin::Default),
+    }
+}
+
+fn vhost(flag: Option<&str>, url: Option<String>, file: Option<&str>) -> Result<(String, Origin), Error> {
+    match (flag, url, file) {
+        (Some(flag), ..) => Ok((flag.to_owned(), Origin::Flag)),
+        (None, Some(url), Some(file)) if url != file => Err(Error::VhostDisagrees { url, file: file.to_owned() }),
+        (None, Some(url), _) => Ok((url, Origin::Url)),
+        (None, None, Some(file)) => Ok((file.to_owned(), Origin::File)),
+        (None, None, None) => Ok(("/".to_owned(), Origin::Default)),
+    }
+}
+
+fn management(
+    globals: &Globals,
+    environment: &Environment,
+    addresses: &[crate::broker::Address],
+) -> Result<(ManagementAddress, Origin), Error> {
+    let (text, origin) = pick(globals.management_url.as_ref(), environment.management_url.as_ref());
+    let name = if origin == Origin::Environment { "EVBUS_MANAGEMENT_URL" } else { "--management-url" };
+    let wrong = |because: String| Error::ManagementUrl { origin: name, because };
+    // There is always one: an empty list of URLs cannot be split into nothing.
+    let first = addresses.first().ok_or_else(|| wrong("no broker is named".to_owned()))?;
+    let derived = || {
+        let (scheme, port) = if first.tls { ("https", 15671) } else { ("http", 15672) };
+        format!("{scheme}://{}:{port}", first.host)
+    };
+    let text = text.cloned().unwrap_or_else(derived);
+    let mut url = Url::parse(text.trim()).map_err(|error| wrong(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong(format!("its scheme is {}, and http or https is expected", url.scheme())));
+    }
+    let mut address =
+        ManagementAddress { url: url.clone(), username: first.username.clone(), password: first.password.clone() };
+    if !url.username().is_empty() {
+        address.username = broker_url::decode("user", url.username()).map_err(wrong)?;
+        let password = url.password().unwrap_or_default();
+        address.password = broker_url::decode("password", password).map_err(wrong)?.into();
+    }
+    // Only a URL that cannot be a base has no userinfo to remove, and http URLs always can.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    address.url = url;
+    Ok((address, origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: Option<&str>, vhost: Option<&str>) -> Settings {
+        let globals = Globals { url: url.map(Into::into), vhost: vhost.map(Into::into), ..Globals::default() };
+        Settings { globals, environment: Environment::default() }
+    }
+
+    fn vhost_of(settings: &Settings, file: Option<&str>) -> Result<(String, Origin), Error> {
+        settings.endpoint(file).map(|resolved| (resolved.endpoint.vhost, resolved.vhost_origin))
+    }
+
+    #[test]
+    fn the_flag_settles_what_url_and_file_disagree_on() {
+        let url = Some("amqp://h/one");
+        assert_eq!(vhost_of(&settings(url, None), None), Ok(("one".into(), Origin::Url)));
+        assert_eq!(vhost_of(&settings(None, None), Some("two")), Ok(("two".into(), Origin::File)));
+        assert_eq!(vhost_of(&settings(None, None), None), Ok(("/".into(), Origin::Default)));
+        assert!(matches!(vhost_of(&settings(url, None), Some("two")), Err(Error::VhostDisagrees { .. })));
+        assert_eq!(vhost_of(&settings(url, Some("three")), Some("two")), Ok(("three".into(), Origin::Flag)));
+        assert!(matches!(vhost_of(&settings(Some("amqp://a/x,amqp://b/y"), None), None), Err(Error::TwoVhosts { .. })));
+    }
+
+    #[test]
+    fn the_management_api_is_looked_for_beside_the_broker() -> Result<(), Error> {
+        let of = |url| settings(Some(url), None).endpoint(None).map(|found| found.endpoint.management.url.to_string());
+        assert_eq!(of("amqp://u:p@h:5999")?, "http://h:15672/");
+        assert_eq!(of("amqps://u:p@[::1]")?, "https://[::1]:15671/");
+        Ok(())
+    }
+}
