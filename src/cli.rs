@@ -2,11 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{commands, settings::Globals};
+use crate::{commands::dlq, settings::Globals};
 
 /// Operate an event bus on RabbitMQ: topology as code, events, queues and dead letters.
 #[derive(Debug, Parser)]
-#[command(name = "evbus", version, max_term_width = 100, disable_help_subcommand = true, propagate_version = false)]
+#[command(name = "evbus", version, max_term_width = 100, disable_help_subcommand = true)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]
@@ -19,4 +19,8 @@ pub struct Cli {
 
 /// Every command there is.
 #[derive(Debug, Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Look at dead letters, put them back, remove them
+    #[command(subcommand)]
+    Dlq(dlq::Command),
+}

@@ -16,6 +16,8 @@ mod declare;
 mod dial;
 mod endpoint;
 mod error;
+mod http;
+pub mod management;
 mod publisher;
 mod tls;
 mod version;
@@ -38,6 +40,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 pub struct Broker {
     endpoint: Endpoint,
     tls: Option<tls::Config>,
+    management: management::Management,
 }
 
 impl Broker {
@@ -49,7 +52,9 @@ impl Broker {
         let speaks_tls =
             endpoint.addresses.iter().any(|address| address.tls) || endpoint.management.url.scheme() == "https";
         let tls = if speaks_tls { Some(tls::Config::load(&endpoint.tls)?) } else { None };
-        Ok(Broker { endpoint, tls })
+        let http =
+            http::Http::new(endpoint.management.clone(), tls.as_ref(), endpoint.connect_timeout, endpoint.timeout)?;
+        Ok(Broker { endpoint, tls, management: management::Management::new(http) })
     }
 
     /// Opens a connection to the first broker of the list that can be used. The purpose is what the broker's own tools show.
@@ -77,6 +82,12 @@ impl Broker {
             }
             None => Err(Error::NoneOf(errors)),
         }
+    }
+
+    /// Its management API. Nothing is asked yet; it may not be there.
+    #[must_use]
+    pub fn management(&self) -> &management::Management {
+        &self.management
     }
 
     /// The virtual host.

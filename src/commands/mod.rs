@@ -1,10 +1,15 @@
 //! WHAT WAS ASKED: each file holds the arguments of one command and their translation to a request of `ops`.
 
+pub mod dlq;
+mod selection;
+
 use std::ffi::OsString;
 
 use clap::Parser;
+use tracing_subscriber::EnvFilter;
 
 use crate::{
+    broker::Broker,
     cli::{Cli, Command},
     exit::Exit,
     failure::Failure,
@@ -26,8 +31,94 @@ pub struct Context {
 /// What a command returns: how it ended, or why it could not.
 pub type Outcome = Result<Exit, Failure>;
 
+impl Context {
+    /// The broker that is meant, given the virtual host of the topology file where there is one.
+    ///
+    /// # Errors
+    /// Settings or certificate files that cannot be used.
+    pub fn broker(&self, file_vhost: Option<&str>) -> Result<Broker, Failure> {
+        let resolved = self.settings.endpoint(file_vhost)?;
+        if resolved.exposes_password {
+            self.terminal.warn(
+                "a password on the command line can be read by everybody on this machine; EVBUS_URL is read as well",
+            );
+        }
+        if self.settings.verbosity() > 0 {
+            let addresses: Vec<String> = resolved.endpoint.addresses.iter().map(ToString::to_string).collect();
+            self.terminal.say(&format!("broker {} ({})", addresses.join(", "), resolved.url_origin));
+            self.terminal.say(&format!("vhost {} ({})", resolved.endpoint.vhost, resolved.vhost_origin));
+            self.terminal
+                .say(&format!("management {} ({})", resolved.endpoint.management.url, resolved.management_origin));
+        }
+        Ok(Broker::new(resolved.endpoint)?)
+    }
+
+    /// Refuses to begin what needs a yes where nobody can give one.
+    ///
+    /// # Errors
+    /// Without `--yes` and without a terminal to ask on.
+    pub fn require_consent(&self, what: &str) -> Result<(), Failure> {
+        if self.terminal.can_consent() {
+            return Ok(());
+        }
+        Err(Failure::usage("consent", format!("{what}, and nobody can be asked here"))
+            .hint("add --yes to go ahead, or --dry-run to see what would happen"))
+    }
+}
+
 /// Parses, runs, reports, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = Cli::parse_from(arguments);
-    match cli.command {}
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is wrong usage. Nobody is left to tell when printing fails.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let settings = Settings::resolve(cli.globals);
+    let terminal = Terminal::of_process(settings.manner());
+    log(&settings);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            terminal.failure(&Failure::new("runtime", "cannot start").because(error));
+            return Exit::Failed;
+        }
+    };
+    let exit = runtime.block_on(async {
+        let interrupt = match Interrupt::listen() {
+            Ok(interrupt) => interrupt,
+            Err(error) => {
+                terminal.failure(&Failure::new("signals", "cannot listen to signals").because(error));
+                return Exit::Failed;
+            }
+        };
+        let mut context = Context { settings, terminal, interrupt };
+        let outcome = dispatch(&cli.command, &mut context).await;
+        let outcome = outcome.and_then(|exit| Ok(context.terminal.flush().map(|()| exit)?));
+        outcome.unwrap_or_else(|failure| {
+            if failure.exit != Exit::Done {
+                context.terminal.failure(&failure);
+            }
+            failure.exit
+        })
+    });
+    // A connection that cannot be closed in order must not keep the process.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
+    match command {
+        Command::Dlq(command) => dlq::run(command, context).await,
+    }
+}
+
+fn log(settings: &Settings) {
+    // A filter that cannot be read is none: logs are for looking closer, never a reason to fail.
+    let filter = EnvFilter::try_new(settings.log_filter()).unwrap_or_else(|_| EnvFilter::new("off"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    // Set once a process; a second run in the same one keeps the first.
+    let _ = tracing::subscriber::set_global_default(subscriber);
 }

@@ -5,6 +5,7 @@
 
 pub mod death;
 pub mod record;
+pub mod selector;
 pub mod travel;
 mod value;
 

@@ -1,1 +1,4 @@
-//! ops
+//! WHAT HAPPENS: verbs over the broker. They know no flags, no environment and no stream; they tell events to a listener and
+//! return reports.
+
+pub mod dlq;

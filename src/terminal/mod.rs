@@ -221,12 +221,18 @@ impl Terminal {
         }
     }
 
+    /// Whether [`Terminal::consent`] can be answered: by `--yes`, or by somebody at a terminal.
+    #[must_use]
+    pub fn can_consent(&self) -> bool {
+        self.manner.yes || (!self.manner.no_input && self.in_is_terminal && self.err_is_terminal)
+    }
+
     /// Asks for consent to what was just shown. `--yes` answers yes; without a terminal nobody is asked.
     pub fn consent(&self, question: &str) -> Consent {
         if self.manner.yes {
             return Consent::Given;
         }
-        if self.manner.no_input || !self.in_is_terminal || !self.err_is_terminal {
+        if !self.can_consent() {
             return Consent::Unasked;
         }
         match dialoguer::Confirm::new().with_prompt(neutralise(question)).default(false).interact_opt() {

@@ -1,1 +1,4 @@
-//! views
+//! WHAT IS SEEN: events and reports become words, tables and JSON.
+
+pub mod dlq;
+mod table;

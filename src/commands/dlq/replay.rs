@@ -63,9 +63,8 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let view = View::new(&mut context.terminal, &args.queue, broker.identity());
     let replay = Replay::prepare(&broker, request, &mut |event| view.event(event)).await?;
     view.begin(replay.run_id(), replay.set());
-    let outcome = replay
-        .run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event))
-        .await;
+    let outcome =
+        replay.run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;
     Ok(exit(&report))
 }

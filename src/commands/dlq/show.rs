@@ -45,7 +45,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         window: args.holding.window().unwrap_or(WINDOW),
         owner: context.settings.owner(),
     };
-    let mut view = View::new(&mut context.terminal, &args.queue);
+    let view = View::new(&mut context.terminal, &args.queue);
     let report = show::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;
     let report = view.finish(report)?;
     Ok(if report.interrupted { Exit::Interrupted } else { Exit::Done })

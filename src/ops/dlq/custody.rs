@@ -84,9 +84,8 @@ impl Custody {
         } else {
             None
         };
-        let smallest = |argument: &str, key: &str| {
-            number(arguments, argument).into_iter().chain(number(policy, key)).min()
-        };
+        let smallest =
+            |argument: &str, key: &str| number(arguments, argument).into_iter().chain(number(policy, key)).min();
         let bounded = smallest("x-max-length", "max-length").is_some()
             || smallest("x-max-length-bytes", "max-length-bytes").is_some();
         let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -151,9 +150,8 @@ impl Custody {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
         if let Some(ttl) = self.ttl {
-            warnings.push(format!(
-                "messages expire here after {ttl} ms, and the time runs on while they are looked at"
-            ));
+            warnings
+                .push(format!("messages expire here after {ttl} ms, and the time runs on while they are looked at"));
         }
         if self.drops_head {
             warnings.push(

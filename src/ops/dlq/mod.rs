@@ -3,7 +3,6 @@
 mod archive;
 mod custody;
 mod guard;
-pub mod list;
 mod lock;
 pub mod purge;
 pub mod replay;

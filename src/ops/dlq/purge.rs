@@ -146,8 +146,7 @@ impl<'a> Purge<'a> {
             }
         }
         let new = || PathBuf::from(format!("evbus-purge-{}.ndjson", session.run));
-        let archive =
-            (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
+        let archive = (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
         Ok(Purge { session, request, set, archive })
     }
 
@@ -190,8 +189,7 @@ impl<'a> Purge<'a> {
     /// # Errors
     /// When nothing was removed.
     pub async fn run(mut self, interrupt: &Interrupt, listen: &mut impl FnMut(Event<'_>)) -> Result<Report, Error> {
-        let mut report =
-            Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
+        let mut report = Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
         let outcome = self.archive_and_remove(interrupt, &mut report, listen).await;
         if let Err(error) = self.session.unprotect().await {
             listen(Event::Warning(super::still_there(&error)));

@@ -204,7 +204,11 @@ impl<'a> Replay<'a> {
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
-        let guarded = if set == 0 { false } else { session.protect(request.save).await?.map(|name| listen(Event::Guarded(name))).is_some() };
+        let guarded = if set == 0 {
+            false
+        } else {
+            session.protect(request.save).await?.map(|name| listen(Event::Guarded(name))).is_some()
+        };
         let at_risk = !guarded && session.facts.custody.as_ref().is_some_and(super::Custody::is_at_risk);
         if at_risk && let Some(custody) = &session.facts.custody {
             for warning in custody.warnings() {
@@ -249,7 +253,8 @@ impl<'a> Replay<'a> {
         };
         if let Some(report) = &mut report {
             report.run.clone_from(&self.session.run);
-            report.left = self.session.consuming.look_up(&self.session.queue).await.ok().flatten().map(|p| p.ready.into());
+            report.left =
+                self.session.consuming.look_up(&self.session.queue).await.ok().flatten().map(|p| p.ready.into());
         }
         self.session.consuming.close().await;
         self.publishing.close().await;
@@ -310,10 +315,7 @@ impl<'a> Replay<'a> {
             depth: self.session.facts.ready,
             looked_at: ahead.len() as u64,
             selected,
-            rows: rows
-                .into_iter()
-                .map(|((target, obstacle), count)| Row { target, count, obstacle })
-                .collect(),
+            rows: rows.into_iter().map(|((target, obstacle), count)| Row { target, count, obstacle }).collect(),
             rotates: self.session.facts.custody.as_ref().is_some_and(super::Custody::rotates),
             consumers: self.session.facts.consumers,
         })
@@ -460,7 +462,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         }
         let Delivery { message, receipt } = delivery;
         let message_id = message.properties.message_id.clone();
-        let facts = travel::Facts { run: &self.replay.session.run, user: self.replay.publishing.user(), also: &address.also };
+        let facts = travel::Facts {
+            run: &self.replay.session.run,
+            now: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default(),
+            user: self.replay.publishing.user(),
+            also: &address.also,
+        };
         let travelling = travel::outgoing(message, &facts);
         let letter = Letter {
             exchange: address.exchange.clone(),

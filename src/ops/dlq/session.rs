@@ -9,7 +9,6 @@ use super::{
 };
 use crate::{
     broker::{self, Broker, Connection, Deliveries, Delivery, Version},
-    interrupt::Interrupt,
     message::Message,
     nearest,
 };
@@ -298,12 +297,6 @@ impl<'a> Reading<'a> {
         self.left = 0;
     }
 
-    /// Whether every message of the set was read.
-    #[must_use]
-    pub fn is_done(&self) -> bool {
-        self.left == 0
-    }
-
     /// The deliveries, to settle them.
     pub fn deliveries(&mut self) -> &mut Deliveries {
         &mut self.deliveries
@@ -317,11 +310,7 @@ impl<'a> Reading<'a> {
 }
 
 /// What the management API tells of a queue: what holding costs, and what others hold.
-async fn known(
-    broker: &Broker,
-    queue: &str,
-    version: Version,
-) -> Result<(Custody, Option<u64>), broker::Error> {
+async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custody, Option<u64>), broker::Error> {
     let found = broker.management().queue(broker.vhost(), queue).await?;
     let found = found.ok_or_else(|| broker::Error::NotFound { what: format!("queue {queue}") })?;
     let kind = match found.kind.as_deref() {
@@ -344,13 +333,4 @@ async fn nearest_queue(broker: &Broker, queue: &str) -> Option<String> {
 fn run_id() -> String {
     let chance = uuid::Uuid::now_v7().as_u128() & 0xff_ffff;
     format!("{}-{chance:06x}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
-}
-
-/// Waits for a future, but no longer than the operator wants to.
-pub async fn unless_interrupted<T>(interrupt: &Interrupt, work: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        biased;
-        done = work => Some(done),
-        () = interrupt.raised() => None,
-    }
 }

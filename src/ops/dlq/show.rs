@@ -205,11 +205,7 @@ impl Look<'_> {
     }
 
     /// Gives everything back, saving first what would not survive it.
-    async fn give_back(
-        &mut self,
-        mut reading: Reading<'_>,
-        listen: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Error> {
+    async fn give_back(&mut self, mut reading: Reading<'_>, listen: &mut impl FnMut(Event<'_>)) -> Result<(), Error> {
         for delivery in reading.deliveries().cancel().await? {
             self.hold(&mut reading, delivery);
         }

@@ -122,7 +122,9 @@ impl<'a> Targets<'a> {
                 Ok(None) => Standing::Missing(format!("there is no queue {}", address.routing_key)),
                 // A queue that may not be looked at may still be published to: the mandatory flag will tell.
                 Err(Error::NoPermission { .. }) => Standing::Exists,
-                Err(Error::TooLong { .. }) => Standing::Missing("its name is longer than a queue's name can be".to_owned()),
+                Err(Error::TooLong { .. }) => {
+                    Standing::Missing("its name is longer than a queue's name can be".to_owned())
+                }
                 Err(error) => return Err(error),
             }
         } else {
@@ -130,7 +132,9 @@ impl<'a> Targets<'a> {
                 Ok(true) => Standing::Exists,
                 Ok(false) => Standing::Missing(format!("there is no exchange {}", address.exchange)),
                 Err(Error::NoPermission { .. }) => Standing::Exists,
-                Err(Error::TooLong { .. }) => Standing::Missing("its name is longer than an exchange's name can be".to_owned()),
+                Err(Error::TooLong { .. }) => {
+                    Standing::Missing("its name is longer than an exchange's name can be".to_owned())
+                }
                 Err(error) => return Err(error),
             }
         };

@@ -65,7 +65,8 @@ impl<'a> View<'a> {
                 if terminal.is_json() {
                     let event = if for_real { "removed" } else { "would_remove" };
                     // When the reader has gone the run goes on: its report still ends the process.
-                    let _ = terminal.json(&json!({ "event": event, "seq": seq, "message_id": message_id, "target": null }));
+                    let _ =
+                        terminal.json(&json!({ "event": event, "seq": seq, "message_id": message_id, "target": null }));
                 }
             }
         }

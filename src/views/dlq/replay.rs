@@ -162,7 +162,8 @@ fn word(outcome: &Outcome) -> &'static str {
 
 fn line_json(line: &Line) -> serde_json::Value {
     let target = line.target.as_ref().map(ToString::to_string);
-    let mut value = json!({ "event": word(&line.outcome), "seq": line.seq, "message_id": line.message_id, "target": target });
+    let mut value =
+        json!({ "event": word(&line.outcome), "seq": line.seq, "message_id": line.message_id, "target": target });
     if let Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) = &line.outcome {
         value["because"] = json!(why);
     }
@@ -193,7 +194,10 @@ fn summary_lines(report: &Report) -> Vec<String> {
     line.push_str(&format!(", {} left in the queue", count(report.left)));
     let mut lines = vec![line];
     if report.saved > 0 {
-        lines.push(format!("{} of those left are copies at the queue's end: giving them back would have destroyed them", report.saved));
+        lines.push(format!(
+            "{} of those left are copies at the queue's end: giving them back would have destroyed them",
+            report.saved
+        ));
     }
     if report.interrupted {
         lines.push("interrupted: what was on its way is settled, the rest is where it was".to_owned());

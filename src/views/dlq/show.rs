@@ -91,7 +91,9 @@ impl<'a> View<'a> {
         }
         terminal.say(&format!("{} shown of {} in the queue; all of them are still there", report.shown, report.depth));
         if report.rotated {
-            terminal.say("order: rotated. What was looked at is now behind the rest: the next look shows the next messages");
+            terminal.say(
+                "order: rotated. What was looked at is now behind the rest: the next look shows the next messages",
+            );
         }
         if report.cut {
             terminal.warn("no more were looked at: they may not be held at once (--window N allows it)");
@@ -108,10 +110,9 @@ fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
     let foreign = |text: &str| terminal.foreign(text).replace('\n', " ");
     let p = &message.properties;
     let bold = console::Style::new().bold();
-    let mut lines = vec![terminal.styled(
-        &bold,
-        &format!("#{number} {}", foreign(p.message_id.as_deref().unwrap_or("(no message_id)"))),
-    )];
+    let mut lines = vec![
+        terminal.styled(&bold, &format!("#{number} {}", foreign(p.message_id.as_deref().unwrap_or("(no message_id)")))),
+    ];
     let mut add = |name: &str, value: String| lines.push(format!("  {name:<12} {value}"));
     if let Some(kind) = &p.kind {
         add("type", foreign(kind));

@@ -3,6 +3,10 @@
 //! Rooms have small error enums of their own; this file turns each into a [`Failure`], adds hints, and decides the exit
 //! code. No secret may enter a [`Failure`]: errors are built from addresses without userinfo.
 
+mod broker;
+mod dlq;
+mod settings;
+
 use std::borrow::Cow;
 
 use crate::{exit::Exit, terminal::Closed};

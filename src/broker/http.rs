@@ -1,0 +1,153 @@
+//! One request to the management API, and what its answer means.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, StatusCode};
+use secrecy::ExposeSecret;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio_rustls::rustls::crypto::ring;
+
+use super::{Error, ManagementAddress, tls};
+
+/// The management API of one broker.
+#[derive(Clone)]
+pub(super) struct Http {
+    client: Client,
+    address: ManagementAddress,
+}
+
+impl Http {
+    pub(super) fn new(
+        address: ManagementAddress,
+        tls: Option<&tls::Config>,
+        connect_timeout: Duration,
+        timeout: Duration,
+    ) -> Result<Http, Error> {
+        let mut builder = Client::builder()
+            .connect_timeout(connect_timeout)
+            .timeout(timeout)
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("evbus/", env!("CARGO_PKG_VERSION")));
+        builder = match tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.for_http()),
+            None => {
+                // The client wants to know its cryptography even where no TLS will be spoken; a second call changes nothing.
+                let _ = ring::default_provider().install_default();
+                builder
+            }
+        };
+        let client = builder.build().map_err(|error| Error::Management { because: error.to_string() })?;
+        Ok(Http { client, address })
+    }
+
+    /// The user asked with.
+    pub(super) fn user(&self) -> &str {
+        &self.address.username
+    }
+
+    /// Reads something. The path's parts are percent-encoded here, `/` included.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none; see [`Error`] for the others.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> Result<T, Error> {
+        let body = self.send(Method::GET, path, query, None::<&()>).await?;
+        serde_json::from_slice(&body).map_err(|error| self.absent(&format!("its answer was not understood: {error}")))
+    }
+
+    /// Creates or replaces something.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn put(&self, path: &[&str], value: &impl Serialize) -> Result<(), Error> {
+        self.send(Method::PUT, path, &[], Some(value)).await.map(drop)
+    }
+
+    /// Deletes something; what is not there counts as deleted.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Error> {
+        match self.send(Method::DELETE, path, &[], None::<&()>).await {
+            Ok(_) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut url = self.address.url.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("api").extend(path);
+        }
+        let mut request = self
+            .client
+            .request(method, url)
+            .query(query)
+            .basic_auth(&self.address.username, Some(self.address.password.expose_secret()));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response = request.send().await.map_err(|error| self.unreached(error))?;
+        let status = response.status();
+        let is_json = response
+            .headers()
+            .get(reqwest::header::CONTENT_TYPE)
+            .is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
+        let body = response.bytes().await.map_err(|error| self.unreached(error))?;
+        if status.is_success() {
+            return if is_json { Ok(body.into()) } else { Err(self.absent("something else answers there")) };
+        }
+        Err(self.refused(status, is_json, &body, path))
+    }
+
+    /// What a refusal means. RabbitMQ answers 401 to a wrong password and to a missing tag alike, with different reasons.
+    fn refused(&self, status: StatusCode, is_json: bool, body: &[u8], path: &[&str]) -> Error {
+        let reason = serde_json::from_slice::<serde_json::Value>(body)
+            .ok()
+            .and_then(|body| body["reason"].as_str().or(body["error"].as_str()).map(str::to_owned));
+        let because = reason.unwrap_or_else(|| status.to_string());
+        let user = self.user().to_owned();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+                if because.contains("Not management user") || because.contains("Not_Authorized") && is_json =>
+            {
+                Error::ManagementTag { user, because }
+            }
+            StatusCode::UNAUTHORIZED if because.contains("Login failed") || because == "Not_Authorized" => {
+                Error::ManagementLogin { url: self.shown(), user }
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::ManagementTag { user, because },
+            StatusCode::NOT_FOUND if is_json => Error::NotFound { what: path.join(" ") },
+            StatusCode::NOT_FOUND => self.absent("something else answers there"),
+            _ => Error::Management { because },
+        }
+    }
+
+    fn unreached(&self, error: reqwest::Error) -> Error {
+        if error.is_timeout() {
+            return Error::Timeout { what: format!("the management API's answer ({})", self.shown()) };
+        }
+        // The address is shown without userinfo by reqwest as well; the chain below it says what happened.
+        let mut because = String::new();
+        let mut next: Option<&dyn std::error::Error> = Some(&error);
+        while let Some(cause) = next {
+            because = cause.to_string();
+            next = cause.source();
+        }
+        self.absent(&because)
+    }
+
+    fn absent(&self, because: &str) -> Error {
+        Error::NoManagement { url: self.shown(), because: because.to_owned() }
+    }
+
+    fn shown(&self) -> String {
+        self.address.url.as_str().trim_end_matches('/').to_owned()
+    }
+}

@@ -1,0 +1,163 @@
+//! Which HTTP call lists queues, and what it costs.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{Management, PAGE, Page, lenient, paged};
+use crate::broker::Error;
+
+/// A queue as the management API tells of it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct QueueInfo {
+    /// Its name.
+    pub name: String,
+    /// Its virtual host.
+    pub vhost: String,
+    /// `classic`, `quorum` or `stream`.
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
+    pub kind: Option<String>,
+    /// Survives a restart.
+    pub durable: Option<bool>,
+    /// Goes with its last consumer.
+    pub auto_delete: Option<bool>,
+    /// Belongs to one connection.
+    pub exclusive: Option<bool>,
+    /// Its arguments.
+    #[serde(deserialize_with = "lenient::object")]
+    pub arguments: Map<String, Value>,
+    /// The policy in force.
+    #[serde(deserialize_with = "lenient::text")]
+    pub policy: Option<String>,
+    /// The operator policy in force.
+    #[serde(deserialize_with = "lenient::text")]
+    pub operator_policy: Option<String>,
+    /// What both come to.
+    #[serde(deserialize_with = "lenient::object")]
+    pub effective_policy_definition: Map<String, Value>,
+    /// Messages, of every kind.
+    #[serde(rename = "messages", deserialize_with = "lenient::count")]
+    pub total: Option<u64>,
+    /// Messages ready to be delivered.
+    #[serde(rename = "messages_ready", deserialize_with = "lenient::count")]
+    pub ready: Option<u64>,
+    /// Messages somebody holds.
+    #[serde(rename = "messages_unacknowledged", deserialize_with = "lenient::count")]
+    pub unacked: Option<u64>,
+    /// Dead letters that wait for a target to confirm them (at-least-once).
+    #[serde(rename = "messages_dlx", deserialize_with = "lenient::count")]
+    pub dead_lettering: Option<u64>,
+    /// Consumers.
+    #[serde(deserialize_with = "lenient::count")]
+    pub consumers: Option<u64>,
+    /// `running`, `down`, …
+    #[serde(deserialize_with = "lenient::text")]
+    pub state: Option<String>,
+    /// Rates and counters, where statistics are collected.
+    #[serde(deserialize_with = "lenient::object")]
+    pub message_stats: Map<String, Value>,
+}
+
+impl QueueInfo {
+    /// Messages per second that came in lately; unknown where no statistics are.
+    #[must_use]
+    pub fn in_rate(&self) -> Option<f64> {
+        self.rate("publish_details")
+    }
+
+    /// Messages per second that were delivered or got lately.
+    #[must_use]
+    pub fn out_rate(&self) -> Option<f64> {
+        self.rate("deliver_get_details")
+    }
+
+    fn rate(&self, key: &str) -> Option<f64> {
+        self.message_stats.get(key)?.get("rate")?.as_f64()
+    }
+}
+
+/// Which of its two sources a list of queues is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// Depths of this moment, asked of the queues themselves; no rates.
+    Totals,
+    /// What was last sampled, up to seconds ago, with rates.
+    Statistics,
+    /// Definitions without any count.
+    Definitions,
+}
+
+/// One page of a list of queues.
+#[derive(Debug, Clone, Default)]
+pub struct QueuePage {
+    /// Its queues.
+    pub queues: Vec<QueueInfo>,
+    /// How many pages there are.
+    pub pages: u64,
+    /// How many queues there are; unknown where the broker does not say.
+    pub total: Option<u64>,
+}
+
+impl Columns {
+    fn query(self) -> Vec<(&'static str, &'static str)> {
+        match self {
+            Columns::Totals => vec![("disable_stats", "true"), ("enable_queue_totals", "true")],
+            Columns::Statistics => vec![(
+                "columns",
+                "name,vhost,type,arguments,consumers,state,messages,messages_ready,messages_unacknowledged,message_stats.publish_details.rate,message_stats.deliver_get_details.rate",
+            )],
+            Columns::Definitions => vec![("disable_stats", "true")],
+        }
+    }
+}
+
+impl Management {
+    /// One queue with all that is known of it; `None` where there is none.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue(&self, vhost: &str, name: &str) -> Result<Option<QueueInfo>, Error> {
+        match self.http.get(&["queues", vhost, name], &[("disable_stats", "false")]).await {
+            Ok(queue) => Ok(Some(queue)),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One page of the queues of a virtual host, or of all of them; pages count from 1.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue_page(&self, vhost: Option<&str>, columns: Columns, page: u64) -> Result<QueuePage, Error> {
+        let mut query = columns.query();
+        let number = page.to_string();
+        query.extend([("page", number.as_str()), ("page_size", PAGE)]);
+        let path: Vec<&str> = std::iter::once("queues").chain(vhost).collect();
+        let found: Page<QueueInfo> = self.http.get(&path, &query).await?;
+        Ok(QueuePage { queues: found.items, pages: found.page_count, total: found.total_count })
+    }
+
+    /// Every queue of a virtual host, definitions only.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue_definitions(&self, vhost: &str) -> Result<Vec<QueueInfo>, Error> {
+        paged(&self.http, &["queues", vhost], &Columns::Definitions.query(), |queue: &QueueInfo| queue.name.clone())
+            .await
+    }
+
+    /// The names of a virtual host's queues.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue_names(&self, vhost: &str) -> Result<Vec<String>, Error> {
+        let queues: Vec<QueueInfo> = paged(
+            &self.http,
+            &["queues", vhost],
+            &[("disable_stats", "true"), ("columns", "name")],
+            |queue: &QueueInfo| queue.name.clone(),
+        )
+        .await?;
+        Ok(queues.into_iter().map(|queue| queue.name).collect())
+    }
+}

@@ -1,0 +1,52 @@
+//! What to do when a run over dead letters is refused or ends early.
+
+use super::{Failure, causes};
+use crate::{broker, ops::dlq::Error};
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        if let Error::Broker(broker::Error::NotFound { what }) = &error {
+            return Failure::new("not_found", format!("not found: {what}")).hint("evbus dlq list shows what there is");
+        }
+        let message = error.to_string();
+        let with = |code: &'static str| {
+            let mut failure = Failure::new(code, message.clone());
+            failure.causes = causes(&error);
+            failure
+        };
+        match &error {
+            Error::NoQueue { nearest: Some(nearest), .. } => {
+                let hint = format!("did you mean {nearest}?");
+                with("no_queue").hint(hint)
+            }
+            Error::NoQueue { nearest: None, .. } => {
+                with("no_queue").hint("evbus dlq list and evbus queues show what there is in this virtual host")
+            }
+            Error::Blind { .. } => with("blind").hint(
+                "make the management API reachable, or say what the queue is: --assume classic, --assume quorum or --assume quorum,limit=N",
+            ),
+            Error::Busy { holder, .. } => {
+                let unknown = || "unknown".to_owned();
+                with("busy")
+                    .because(format!(
+                        "run {} of {}, since {}",
+                        holder.run.clone().unwrap_or_else(unknown),
+                        holder.owner.clone().unwrap_or_else(unknown),
+                        holder.since_at.clone().unwrap_or_else(unknown)
+                    ))
+                    .hint("wait until it has ended; its lock goes with its connection")
+            }
+            Error::WouldSpend { .. } => with("would_spend").hint(
+                "a user with the policymaker tag can have the limit lifted while it lasts; --save copy puts confirmed copies in place",
+            ),
+            Error::Stream { .. } => with("stream").hint("streams are read, never emptied; evbus tail shows what passes"),
+            Error::SingleActive { .. } => with("single_active").hint("stop its consumers first"),
+            Error::NotSaved { .. } => with("not_saved"),
+            Error::Archive { .. } => with("archive").hint("name a new file on a disk with room: --archive FILE"),
+            Error::Broker(_) => match error {
+                Error::Broker(error) => error.into(),
+                _ => with("broker"),
+            },
+        }
+    }
+}

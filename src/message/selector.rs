@@ -1,0 +1,301 @@
+//! Which messages are meant: the common questions as fields, everything else as a jq expression over the record.
+
+use jaq_core::{
+    Compiler, Ctx, Vars, compile, data,
+    load::{self, Arena, File, Loader},
+    unwrap_valr,
+};
+use jaq_json::Val;
+
+use super::{Message, death, record};
+
+/// A jq expression that does not compile, with where and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the expression has a mistake at character {column}: {because}")]
+pub struct Mistake {
+    /// The expression.
+    pub expression: String,
+    /// Where, counted in characters from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub because: String,
+    /// What may have been meant.
+    pub hint: Option<&'static str>,
+}
+
+/// What selects messages. Fields that are set must all hold.
+#[derive(Default)]
+pub struct Selector {
+    /// The envelope's event type, or the `type` property.
+    pub event: Option<String>,
+    /// A topic pattern for the key it was first published with.
+    pub key: Option<String>,
+    /// The queue it died in.
+    pub from_queue: Option<String>,
+    /// Why it died.
+    pub reason: Option<String>,
+    /// It first died before this moment, or was published then where it never died.
+    pub before: Option<jiff::Timestamp>,
+    /// The same, after this moment.
+    pub after: Option<jiff::Timestamp>,
+    /// Its `message_id`.
+    pub id: Option<String>,
+    /// Its `correlation_id`.
+    pub correlation_id: Option<String>,
+    /// A jq expression.
+    pub expression: Option<Expression>,
+}
+
+impl Selector {
+    /// Whether it selects every message.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        let Selector { event, key, from_queue, reason, before, after, id, correlation_id, expression } = self;
+        let texts = [event, key, from_queue, reason, id, correlation_id];
+        texts.iter().all(|text| text.is_none()) && before.is_none() && after.is_none() && expression.is_none()
+    }
+
+    /// Whether a message read from that queue is meant; `None` where the expression failed on it, which counts as no.
+    #[must_use]
+    pub fn matches(&self, queue: &str, message: &Message) -> Option<bool> {
+        Some(self.fields_match(message) && self.expression.as_ref().map_or(Some(true), |e| e.holds(queue, message))?)
+    }
+
+    fn fields_match(&self, message: &Message) -> bool {
+        let p = &message.properties;
+        let is =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
+        if !is(&self.id, p.message_id.as_deref()) || !is(&self.correlation_id, p.correlation_id.as_deref()) {
+            return false;
+        }
+        if self.event.is_some() && !is(&self.event, event_type(message).as_deref()) {
+            return false;
+        }
+        if self.key.is_none()
+            && self.from_queue.is_none()
+            && self.reason.is_none()
+            && self.before.is_none()
+            && self.after.is_none()
+        {
+            return true;
+        }
+        let death = death::of(message);
+        if let Some(pattern) = &self.key {
+            let original = death::original_address(message);
+            let keys = original.map_or_else(|| vec![message.routing_key.clone()], |original| original.routing_keys);
+            if !keys.iter().any(|key| topic_matches(pattern, key)) {
+                return false;
+            }
+        }
+        let published = || jiff::Timestamp::from_second(i64::try_from(p.timestamp?).ok()?).ok();
+        let at = death.as_ref().and_then(|death| death.first_at).or_else(published);
+        is(&self.from_queue, death.as_ref().map(|death| death.queue.as_str()))
+            && is(&self.reason, death.as_ref().map(|death| death.reason.as_str()))
+            && self.before.is_none_or(|before| at.is_some_and(|at| at < before))
+            && self.after.is_none_or(|after| at.is_some_and(|at| at > after))
+    }
+}
+
+/// The type of the event in a message: the envelope's, else the property's.
+#[must_use]
+pub fn event_type(message: &Message) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        event_type: String,
+    }
+    let envelope = serde_json::from_slice::<Envelope>(&message.body).ok();
+    envelope.map(|envelope| envelope.event_type).or_else(|| message.properties.kind.clone())
+}
+
+/// Whether a routing key matches a topic pattern as the broker matches it: `*` is one word, `#` any number of words.
+#[must_use]
+pub fn topic_matches(pattern: &str, key: &str) -> bool {
+    fn words<'a>(pattern: &[&'a str], key: &[&'a str]) -> bool {
+        match (pattern.split_first(), key.split_first()) {
+            (None, None) => true,
+            (Some((&"#", rest)), _) => {
+                words(rest, key) || key.split_first().is_some_and(|(_, less)| words(pattern, less))
+            }
+            (Some((&"*", rest)), Some((_, less))) => words(rest, less),
+            (Some((word, rest)), Some((found, less))) => word == found && words(rest, less),
+            _ => false,
+        }
+    }
+    // An empty key has no words to the broker, not one empty word.
+    let split = |text: &str| {
+        if text.is_empty() {
+            Vec::new()
+        } else {
+            text.split('.').collect::<Vec<_>>().into_iter().map(str::to_owned).collect()
+        }
+    };
+    let (pattern, key): (Vec<String>, Vec<String>) = (split(pattern), split(key));
+    words(&pattern.iter().map(String::as_str).collect::<Vec<_>>(), &key.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// A compiled jq expression over a message's record.
+pub struct Expression {
+    filter: jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>,
+}
+
+/// What an expression may not do: read the environment or end the program.
+const FORBIDDEN: [&str; 5] = ["env", "halt", "halt_error", "input", "inputs"];
+
+impl Expression {
+    /// Compiles an expression.
+    ///
+    /// # Errors
+    /// Its first mistake.
+    pub fn compile(expression: &str) -> Result<Expression, Mistake> {
+        let allowed = |name: &str| !FORBIDDEN.contains(&name);
+        let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).filter(|def| allowed(def.name));
+        let funs = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).filter(|fun| allowed(fun.0));
+        let arena = Arena::default();
+        let modules = Loader::new(defs)
+            .load(&arena, File { code: expression, path: () })
+            .map_err(|errors| not_read(expression, &errors))?;
+        let filter =
+            Compiler::default().with_funs(funs).compile(modules).map_err(|errors| not_known(expression, &errors))?;
+        Ok(Expression { filter })
+    }
+
+    /// Whether it holds for a message: its first answer is neither false nor null. `None` where it failed.
+    fn holds(&self, queue: &str, message: &Message) -> Option<bool> {
+        let mut line = Vec::with_capacity(message.body.len() + 512);
+        record::write(&mut line, Some(queue), message).ok()?;
+        let input = jaq_json::read::parse_single(&line).ok()?;
+        let context = Ctx::<data::JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
+        match self.filter.id.run((context, input)).map(unwrap_valr).next() {
+            None | Some(Ok(Val::Null | Val::Bool(false))) => Some(false),
+            Some(Ok(_)) => Some(true),
+            Some(Err(_)) => None,
+        }
+    }
+}
+
+fn mistake(expression: &str, at: &str, because: String) -> Mistake {
+    // The compiler names a piece of the very text it was given; an end of input is an empty piece behind it.
+    let start = (at.as_ptr() as usize).wrapping_sub(expression.as_ptr() as usize);
+    let before = expression.get(..start).unwrap_or(expression);
+    let dashed = expression.contains(".x-") || expression.contains("headers.x");
+    let hint = dashed.then_some("names with a dash are quoted: .headers[\"x-death\"]");
+    Mistake { expression: expression.to_owned(), column: before.chars().count() + 1, because, hint }
+}
+
+fn not_read(expression: &str, errors: &load::Errors<&str, ()>) -> Mistake {
+    let end = &expression[expression.len()..];
+    match errors.first().map(|(_, error)| error) {
+        Some(load::Error::Lex(errors)) => match errors.first() {
+            Some((expected, at)) => mistake(expression, at, format!("expected {}", expected.as_str())),
+            None => mistake(expression, end, "it cannot be read".to_owned()),
+        },
+        Some(load::Error::Parse(errors)) => match errors.first() {
+            Some((expected, at)) => {
+                let found = if at.is_empty() { end } else { at };
+                mistake(expression, found, format!("expected {}", expected.as_str()))
+            }
+            None => mistake(expression, end, "it cannot be read".to_owned()),
+        },
+        _ => mistake(expression, end, "it cannot be read; modules cannot be loaded here".to_owned()),
+    }
+}
+
+fn not_known(expression: &str, errors: &compile::Errors<&str, ()>) -> Mistake {
+    match errors.first().and_then(|(_, errors)| errors.first()) {
+        Some((name, undefined)) => mistake(expression, name, format!("there is no {} {name}", undefined.as_str())),
+        None => mistake(expression, expression, "it cannot be compiled".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Field, Properties, Table};
+
+    fn rejected() -> Message {
+        let death = Table::from([
+            ("queue".to_owned(), Field::text("work")),
+            ("reason".to_owned(), Field::text("rejected")),
+            ("exchange".to_owned(), Field::text("events")),
+            ("routing-keys".to_owned(), Field::Array(vec![Field::text("email.classified")])),
+            ("time".to_owned(), Field::Timestamp(1_700_000_000)),
+        ]);
+        let headers = Table::from([("x-death".to_owned(), Field::Array(vec![Field::Table(death)]))]);
+        Message {
+            properties: Properties { headers: Some(headers), message_id: Some("m1".into()), ..Properties::default() },
+            body: br#"{"event_id":"1","event_type":"EmailClassified","payload":{"n":7}}"#.to_vec(),
+            ..Message::default()
+        }
+    }
+
+    fn by(expression: &str) -> Option<bool> {
+        let expression = Expression::compile(expression).ok();
+        assert!(expression.is_some(), "the expression compiles");
+        Selector { expression, ..Selector::default() }.matches("dlq", &rejected())
+    }
+
+    #[test]
+    fn an_expression_sees_the_record() {
+        assert_eq!(by(".body.json.payload.n == 7 and .queue == \"dlq\""), Some(true));
+        assert_eq!(by(".properties.headers[\"x-death\"][0].reason == \"expired\""), Some(false));
+        assert_eq!(by(".death.queue | test(\"^wo\")"), Some(true));
+        assert_eq!(by("empty"), Some(false));
+        assert_eq!(by(".queue.x"), None);
+    }
+
+    #[test]
+    fn a_mistake_has_a_place_and_the_environment_stays_unread() {
+        let mistake = |text| Expression::compile(text).err();
+        assert_eq!(mistake(".a | frobnicate").map(|m| m.column), Some(6));
+        assert!(mistake(".properties.headers.x-death").is_some_and(|m| m.hint.is_some()));
+        assert!(mistake(".a ==").is_some() && mistake("\"").is_some() && mistake("").is_some());
+        for forbidden in ["env.HOME", "$ENV.HOME", "halt", "input", "inputs"] {
+            assert!(mistake(forbidden).is_some(), "{forbidden} was allowed");
+        }
+    }
+
+    #[test]
+    fn every_field_must_hold() {
+        let at = |seconds| jiff::Timestamp::from_second(seconds).ok();
+        let holds = |selector: Selector| selector.matches("dlq", &rejected());
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(holds(Selector::default()), Some(true));
+        assert_eq!(
+            holds(Selector { event: text("EmailClassified"), id: text("m1"), ..Selector::default() }),
+            Some(true)
+        );
+        assert_eq!(
+            holds(Selector { event: text("EmailClassified"), id: text("m2"), ..Selector::default() }),
+            Some(false)
+        );
+        assert_eq!(
+            holds(Selector { key: text("email.*"), from_queue: text("work"), ..Selector::default() }),
+            Some(true)
+        );
+        assert_eq!(holds(Selector { reason: text("expired"), ..Selector::default() }), Some(false));
+        assert_eq!(
+            holds(Selector { before: at(1_700_000_001), after: at(1_699_999_999), ..Selector::default() }),
+            Some(true)
+        );
+        assert_eq!(holds(Selector { before: at(1_700_000_000), ..Selector::default() }), Some(false));
+    }
+
+    #[test]
+    fn topic_patterns_match_as_the_broker_matches_them() {
+        for (pattern, key, expected) in [
+            ("a.*", "a.b", true),
+            ("a.*", "a.b.c", false),
+            ("a.*", "a", false),
+            ("a.#", "a", true),
+            ("a.#", "a.b.c", true),
+            ("#.c", "a.b.c", true),
+            ("#", "", true),
+            ("*", "", false),
+            ("a.#.#", "a", true),
+            ("a.b", "a.b", true),
+            ("a*", "ab", false),
+        ] {
+            assert_eq!(topic_matches(pattern, key), expected, "{pattern} {key}");
+        }
+    }
+}
