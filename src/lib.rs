@@ -13,7 +13,7 @@
 //! - [`terminal`]: THE ONE PEN. Streams, colour, width, prompts, foreign text.
 //!
 //! [`failure`] says how an error reads, [`exit`] what a number means, [`interrupt`] what a signal does, [`nearest`] which
-//! word was meant.
+//! word was meant, [`duration`] how a length of time is written, [`version`] which series a broker is of.
 //! Which room may use which is data in `tests/house`.
 
 use std::{ffi::OsString, process::ExitCode};
@@ -22,6 +22,7 @@ pub mod broker;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+pub mod duration;
 pub mod exit;
 pub mod failure;
 pub mod interrupt;
@@ -32,6 +33,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod terminal;
 pub mod topology;
+pub mod version;
 pub mod views;
 
 /// Runs the program with these arguments (the first is its name) and returns what the process ends with.

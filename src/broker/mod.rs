@@ -20,18 +20,17 @@ mod http;
 pub mod management;
 mod publisher;
 mod tls;
-mod version;
 mod wire;
 
 use std::time::Duration;
 
+pub use crate::version::Version;
 pub use connection::Connection;
 pub use consumer::{Deliveries, Delivery, Receipt};
 pub use declare::Passive;
 pub use endpoint::{Address, Endpoint, Host, Identity, ManagementAddress, TlsOptions};
 pub use error::Error;
 pub use publisher::{Fate, Letter, Publisher, Window};
-pub use version::Version;
 
 /// How long the end of a channel or connection is waited for.
 const CLOSING: Duration = Duration::from_secs(2);

@@ -2,7 +2,6 @@
 //!
 //! [`Globals`] is what was typed; [`Settings`] is what follows from it, each value with its origin.
 
-mod duration;
 mod endpoint;
 mod url;
 
@@ -10,7 +9,7 @@ use std::{fmt, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
 
-pub use duration::{duration, rate};
+pub use crate::duration::{duration, rate};
 pub use endpoint::Error;
 
 use crate::terminal::{Colour, Format, Manner};
