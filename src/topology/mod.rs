@@ -1,3 +1,4 @@
 //! WHAT A TOPOLOGY IS.
 
+pub mod routing;
 pub mod spec;

@@ -56,3 +56,18 @@ impl BindingSpec {
         self.to_queue
     }
 }
+
+/// A policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySpec {
+    /// Its name.
+    pub name: String,
+    /// The regular expression that names must match.
+    pub pattern: String,
+    /// `queues`, `exchanges`, `all`, or from 3.12 on `classic_queues`, `quorum_queues`, `streams`.
+    pub apply_to: String,
+    /// Of several that match, the highest is in force.
+    pub priority: i64,
+    /// Its keys.
+    pub definition: serde_json::Map<String, serde_json::Value>,
+}

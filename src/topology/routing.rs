@@ -1,0 +1,415 @@
+//! Which queues does a message reach, and through what? Answered as the broker answers it, without a broker.
+//!
+//! The rules are the broker's own: every exchange is passed at most once, so cycles end; an alternate exchange takes over
+//! where not a single binding matched; a queue gets one copy, however many ways lead to it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::spec::{BindingSpec, ExchangeSpec};
+use crate::message::{Field, Table};
+
+/// The argument, and the policy key, that names where an exchange sends what it cannot route.
+pub const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
+
+/// Exchanges and bindings, ready to be asked.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    exchanges: BTreeMap<String, Exchange>,
+    queues: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Exchange {
+    kind: Kind,
+    alternate: Option<String>,
+    bindings: Vec<BindingSpec>,
+}
+
+/// How an exchange decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Kind {
+    Topic,
+    Direct,
+    Fanout,
+    Headers,
+    /// A plugin's exchange decides by rules of its own: any of its bindings can be taken.
+    #[default]
+    Unknown,
+}
+
+/// A queue that a message reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    /// The queue.
+    pub queue: String,
+    /// The ways to it, each from the exchange that was published to towards the queue.
+    pub via: Vec<Vec<Hop>>,
+    /// Whether it is sure to get it. `false` behind exchanges of a plugin, which choose by rules of their own.
+    pub certain: bool,
+}
+
+/// One exchange on the way to a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// The exchange.
+    pub exchange: String,
+    /// The key of the binding that led out of it; the routing key itself at the default exchange; empty for an alternate exchange.
+    pub key: String,
+    /// Whether it was left through its alternate exchange.
+    pub alternate: bool,
+}
+
+/// A key that is bound, near to one that is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Near {
+    /// The key of the binding, wildcards and all.
+    pub key: String,
+    /// What it leads to.
+    pub destination: String,
+}
+
+impl Routes {
+    /// Adds an exchange, with its alternate exchange if its arguments name one.
+    pub fn exchange(&mut self, spec: &ExchangeSpec) {
+        let delayed = spec.arguments.get("x-delayed-type").and_then(Field::as_str);
+        let kind = if spec.kind == "x-delayed-message" { delayed.unwrap_or_default() } else { &spec.kind };
+        let exchange = self.exchanges.entry(spec.name.clone()).or_default();
+        exchange.kind = match kind {
+            "topic" => Kind::Topic,
+            "direct" => Kind::Direct,
+            "fanout" => Kind::Fanout,
+            "headers" => Kind::Headers,
+            _ => Kind::Unknown,
+        };
+        if let Some(alternate) = spec.arguments.get(ALTERNATE_EXCHANGE).and_then(Field::as_str) {
+            exchange.alternate = Some(alternate.to_owned());
+        }
+    }
+
+    /// Gives an exchange an alternate one by policy; an argument of its own stays in force, as on the broker.
+    pub fn alternate(&mut self, exchange: &str, alternate: &str) {
+        if let Some(exchange) = self.exchanges.get_mut(exchange) {
+            exchange.alternate.get_or_insert_with(|| alternate.to_owned());
+        }
+    }
+
+    /// Adds a queue.
+    pub fn queue(&mut self, name: impl Into<String>) {
+        self.queues.insert(name.into());
+    }
+
+    /// Adds a binding. One from or to something that was not added leads nowhere, as on the broker.
+    pub fn bind(&mut self, binding: &BindingSpec) {
+        if let Some(exchange) = self.exchanges.get_mut(&binding.source) {
+            exchange.bindings.push(binding.clone());
+        }
+    }
+
+    /// Whether there is such an exchange; the default exchange always is.
+    #[must_use]
+    pub fn has_exchange(&self, name: &str) -> bool {
+        name.is_empty() || self.exchanges.contains_key(name)
+    }
+
+    /// Whether there is such a queue.
+    #[must_use]
+    pub fn has_queue(&self, name: &str) -> bool {
+        self.queues.contains(name)
+    }
+
+    /// The queues that a message published to that exchange reaches, sorted by name. The first key is the routing key, the rest
+    /// are those of its `CC` and `BCC` headers.
+    #[must_use]
+    pub fn reach(&self, exchange: &str, keys: &[&str], headers: Option<&Table>) -> Vec<Reached> {
+        let mut found: BTreeMap<&str, Reached> = BTreeMap::new();
+        if exchange.is_empty() {
+            for key in keys.iter().copied().filter(|key| self.queues.contains(*key)) {
+                let hop = Hop { exchange: String::new(), key: key.to_owned(), alternate: false };
+                arrive(&mut found, key, vec![hop], true);
+            }
+            return found.into_values().collect();
+        }
+        let mut passed: BTreeSet<&str> = BTreeSet::from([exchange]);
+        let mut next: VecDeque<(&str, Vec<Hop>, bool)> = VecDeque::from([(exchange, Vec::new(), true)]);
+        while let Some((name, path, certain)) = next.pop_front() {
+            let Some(here) = self.exchanges.get(name) else { continue };
+            let certain = certain && here.kind != Kind::Unknown;
+            let mut matched = false;
+            for binding in here.bindings.iter().filter(|binding| here.kind.takes(binding, keys, headers)) {
+                matched = true;
+                let mut path = path.clone();
+                path.push(Hop { exchange: name.to_owned(), key: binding.key.clone(), alternate: false });
+                if !binding.is_to_queue() {
+                    if passed.insert(&binding.destination) {
+                        next.push_back((&binding.destination, path, certain));
+                    }
+                } else if self.queues.contains(&binding.destination) {
+                    arrive(&mut found, &binding.destination, path, certain);
+                }
+            }
+            if let (false, Some(alternate)) = (matched, &here.alternate)
+                && passed.insert(alternate)
+            {
+                let mut path = path;
+                path.push(Hop { exchange: name.to_owned(), key: String::new(), alternate: true });
+                next.push_back((alternate, path, certain));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// The bound keys of an exchange that are nearest to a key, nearest first; of the default exchange the queues' names.
+    #[must_use]
+    pub fn nearest(&self, exchange: &str, key: &str) -> Vec<Near> {
+        let mut near: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+        let consider = |bound: &str| strsim::jaro_winkler(&plain(key), &plain(bound));
+        if exchange.is_empty() {
+            near.extend(self.queues.iter().map(|queue| ((queue.as_str(), queue.as_str()), consider(queue))));
+        } else if let Some(exchange) = self.exchanges.get(exchange) {
+            let keyed = exchange.bindings.iter().filter(|binding| !binding.key.is_empty());
+            near.extend(
+                keyed.map(|binding| ((binding.key.as_str(), binding.destination.as_str()), consider(&binding.key))),
+            );
+        }
+        let mut near: Vec<_> = near.into_iter().filter(|(_, score)| *score > NEAR).collect();
+        near.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        let named = |(key, to): (&str, &str)| Near { key: key.to_owned(), destination: to.to_owned() };
+        near.into_iter().take(3).map(|(near, _)| named(near)).collect()
+    }
+}
+
+/// How like two keys must be for one to be worth a mention.
+const NEAR: f64 = 0.7;
+
+/// A key without its wildcards: `email.#` is near to `emial.sent` because of the word they nearly share.
+fn plain(key: &str) -> String {
+    key.split('.').filter(|word| *word != "#" && *word != "*").collect::<Vec<_>>().join(".")
+}
+
+fn arrive<'a>(found: &mut BTreeMap<&'a str, Reached>, queue: &'a str, path: Vec<Hop>, certain: bool) {
+    let reached =
+        found.entry(queue).or_insert_with(|| Reached { queue: queue.to_owned(), via: Vec::new(), certain: false });
+    reached.certain |= certain;
+    if !reached.via.contains(&path) {
+        reached.via.push(path);
+    }
+}
+
+impl Kind {
+    /// Whether a binding takes a message with these keys and headers.
+    fn takes(self, binding: &BindingSpec, keys: &[&str], headers: Option<&Table>) -> bool {
+        match self {
+            Kind::Topic => keys.iter().any(|key| topic_matches(&binding.key, key)),
+            Kind::Direct => keys.contains(&binding.key.as_str()),
+            Kind::Headers => headers_match(&binding.arguments, headers),
+            Kind::Fanout | Kind::Unknown => true,
+        }
+    }
+}
+
+/// Whether the key of a topic binding matches a routing key: `*` is one word, `#` any number of words, none included.
+/// An empty key has no word at all: `#` matches it, `*` does not.
+#[must_use]
+pub fn topic_matches(pattern: &str, key: &str) -> bool {
+    fn words(text: &str) -> Vec<&str> {
+        if text.is_empty() { Vec::new() } else { text.split('.').collect() }
+    }
+    let (pattern, key) = (words(pattern), words(key));
+    // Where the last `#` stood and how many words it takes so far: a mismatch after it lets it take one more.
+    let (mut p, mut k, mut hash) = (0, 0, None);
+    while k < key.len() {
+        match pattern.get(p) {
+            Some(&"#") => {
+                hash = Some((p, k));
+                p += 1;
+            }
+            Some(word) if *word == "*" || *word == key[k] => {
+                p += 1;
+                k += 1;
+            }
+            _ => match hash {
+                Some((at, taken)) => {
+                    hash = Some((at, taken + 1));
+                    (p, k) = (at + 1, taken + 1);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|word| *word == "#")
+}
+
+/// Whether the arguments of a binding to a headers exchange match these headers. A value of no type asks for presence alone;
+/// names that start with `x-` count only in the `-with-x` modes.
+fn headers_match(arguments: &Table, headers: Option<&Table>) -> bool {
+    let mode = arguments.get("x-match").and_then(Field::as_str).unwrap_or("all");
+    let (any, with_x) = match mode {
+        "any" => (true, false),
+        "any-with-x" => (true, true),
+        "all-with-x" => (false, true),
+        _ => (false, false),
+    };
+    let mut wanted = arguments
+        .iter()
+        .filter(|(name, _)| *name != "x-match" && (with_x || !name.starts_with("x-")))
+        .map(|(name, value)| match headers.and_then(|headers| headers.get(name)) {
+            Some(present) => matches!(value, Field::Void) || same(value, present),
+            None => false,
+        });
+    if any { wanted.any(|matched| matched) } else { wanted.all(|matched| matched) }
+}
+
+/// Equal as the headers exchange sees it: the width of a number does not matter.
+fn same(a: &Field, b: &Field) -> bool {
+    let float = |field: &Field| match *field {
+        Field::F32(n) => Some(f64::from(n)),
+        Field::F64(n) => Some(n),
+        _ => None,
+    };
+    match (a.as_int(), b.as_int(), float(a), float(b)) {
+        (Some(a), Some(b), ..) => a == b,
+        (_, _, Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(name: &str, kind: &str, alternate: Option<&str>) -> ExchangeSpec {
+        let arguments = alternate.map(|name| (ALTERNATE_EXCHANGE.to_owned(), Field::text(name))).into_iter().collect();
+        ExchangeSpec {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            arguments,
+        }
+    }
+
+    fn binding(source: &str, destination: &str, to_queue: bool, key: &str, arguments: Table) -> BindingSpec {
+        BindingSpec {
+            source: source.to_owned(),
+            destination: destination.to_owned(),
+            to_queue,
+            key: key.to_owned(),
+            arguments,
+        }
+    }
+
+    /// `"events:topic"`, `"q"`, `"events -key-> q"`, `"events -key=> other exchange"`.
+    fn routes(lines: &[&str]) -> Routes {
+        let mut routes = Routes::default();
+        for line in lines {
+            if let Some((source, rest)) = line.split_once(" -") {
+                let (key, to) = rest.split_once("> ").expect("a binding has an arrow");
+                let (key, to_queue) = (&key[..key.len() - 1], key.ends_with('-'));
+                routes.bind(&binding(source, to, to_queue, key, Table::new()));
+            } else if let Some((name, kind)) = line.split_once(':') {
+                let (kind, alternate) =
+                    kind.split_once('/').map_or((kind, None), |(kind, alternate)| (kind, Some(alternate)));
+                routes.exchange(&exchange(name, kind, alternate));
+            } else {
+                routes.queue(*line);
+            }
+        }
+        routes
+    }
+
+    fn queues(routes: &Routes, exchange: &str, keys: &[&str]) -> Vec<String> {
+        routes.reach(exchange, keys, None).into_iter().map(|reached| reached.queue).collect()
+    }
+
+    #[test]
+    fn a_star_is_one_word_and_a_hash_any_number() {
+        for (pattern, key) in [
+            ("email.*", "email.sent"),
+            ("email.#", "email"),
+            ("#", ""),
+            ("", ""),
+            ("#.#", ""),
+            ("#.sent", "a.b.sent"),
+            ("a.#.b", "a.b"),
+            ("a.#.b", "a.x.b.b"),
+            ("#.a.*", "a.a.b"),
+            ("*.*", "."),
+            ("a.", "a."),
+        ] {
+            assert!(topic_matches(pattern, key), "{pattern:?} takes {key:?}");
+        }
+        for (pattern, key) in
+            [("email.*", "email"), ("email.*", "email.a.b"), ("*", ""), ("a", "a."), ("foo*", "foobar"), ("a.#.b", "a")]
+        {
+            assert!(!topic_matches(pattern, key), "{pattern:?} does not take {key:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_exchange_decides_by_its_own_rule() {
+        let all = routes(&["q", "t:topic", "d:direct", "f:fanout", "t -a.*-> q", "d -a.*-> q", "f -whatever-> q"]);
+        assert_eq!(queues(&all, "t", &["a.b"]), ["q"]);
+        assert!(queues(&all, "d", &["a.b"]).is_empty(), "a wildcard means nothing to a direct exchange");
+        assert_eq!(queues(&all, "f", &["x"]), ["q"]);
+        assert_eq!(queues(&all, "", &["q"]), ["q"]);
+        assert!(queues(&all, "nowhere", &["q"]).is_empty());
+    }
+
+    #[test]
+    fn a_headers_exchange_compares_values_and_not_widths() {
+        let table = |fields: &[(&str, Field)]| {
+            fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect::<Table>()
+        };
+        let wanted = table(&[("x-match", Field::text("all")), ("n", Field::I32(1)), ("any", Field::Void)]);
+        assert!(headers_match(&wanted, Some(&table(&[("n", Field::I64(1)), ("any", Field::Bool(false))]))));
+        assert!(!headers_match(&wanted, Some(&table(&[("n", Field::text("1")), ("any", Field::Void)]))));
+        assert!(!headers_match(&wanted, None));
+        let any = table(&[("x-match", Field::text("any")), ("n", Field::I32(1)), ("x-own", Field::I32(2))]);
+        assert!(headers_match(&any, Some(&table(&[("n", Field::U8(1))]))));
+        assert!(!headers_match(&any, Some(&table(&[("x-own", Field::I32(2))]))), "x- names do not count");
+        assert!(headers_match(&Table::new(), None), "nothing asked for is always there");
+        assert!(!headers_match(&table(&[("x-match", Field::text("any"))]), None));
+    }
+
+    #[test]
+    fn exchanges_lead_on_to_exchanges_and_cycles_end() {
+        let all = routes(&["q", "a:topic", "b:topic", "a -x.#=> b", "b -#=> a", "b -x.y-> q"]);
+        let reached = all.reach("a", &["x.y"], None);
+        assert_eq!(reached.len(), 1);
+        let hop = |exchange: &str, key: &str| Hop { exchange: exchange.into(), key: key.into(), alternate: false };
+        assert_eq!(reached[0].via, [vec![hop("a", "x.#"), hop("b", "x.y")]]);
+    }
+
+    #[test]
+    fn an_alternate_exchange_takes_only_what_no_binding_matched() {
+        let all =
+            routes(&["q", "rest", "a:direct/ae", "ae:fanout", "dead:fanout", "a -k-> q", "a -e=> dead", "ae --> rest"]);
+        assert_eq!(queues(&all, "a", &["k"]), ["q"]);
+        assert_eq!(queues(&all, "a", &["other"]), ["rest"]);
+        assert!(queues(&all, "a", &["e"]).is_empty(), "a binding that leads to a dead end has matched");
+    }
+
+    #[test]
+    fn keys_of_cc_headers_route_like_the_key_itself_and_a_queue_gets_one_copy() {
+        let all = routes(&["p", "q", "d:direct", "d -a-> p", "d -b-> p", "d -c-> q"]);
+        let reached = all.reach("d", &["a", "b", "c"], None);
+        assert_eq!(reached.iter().map(|r| (r.queue.as_str(), r.via.len())).collect::<Vec<_>>(), [("p", 2), ("q", 1)]);
+    }
+
+    #[test]
+    fn an_exchange_of_a_plugin_may_choose_any_of_its_bindings() {
+        let all = routes(&["q", "h:x-consistent-hash", "h -1-> q"]);
+        assert!(!all.reach("h", &["k"], None)[0].certain);
+    }
+
+    #[test]
+    fn the_nearest_bound_key_is_named_with_what_it_leads_to() {
+        let all = routes(&["mail", "stock", "e:topic", "e -email.classified-> mail", "e -stock.#-> stock"]);
+        let near = |key: &str| all.nearest("e", key).into_iter().map(|near| near.key).collect::<Vec<_>>();
+        assert_eq!(near("emial.clasified")[0], "email.classified");
+        assert_eq!(near("stok.reserved").first().map(String::as_str), Some("stock.#"));
+        assert_eq!(near("zzz"), Vec::<String>::new());
+        assert_eq!(all.nearest("", "mial")[0].key, "mail");
+    }
+}
