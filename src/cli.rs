@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::{commands::dlq, settings::Globals};
+use crate::{
+    commands::{dlq, sandbox},
+    settings::Globals,
+};
 
 /// Operate an event bus on RabbitMQ: topology as code, events, queues and dead letters.
 #[derive(Debug, Parser)]
@@ -23,4 +26,6 @@ pub enum Command {
     /// Look at dead letters, put them back, remove them
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Run a command against a private, throw-away RabbitMQ
+    Sandbox(sandbox::Args),
 }

@@ -15,10 +15,12 @@ pub enum Exit {
     Differs,
     /// Interrupted, after an orderly stop.
     Interrupted,
+    /// What the command in a sandbox ended with.
+    Command(u8),
 }
 
 impl Exit {
-    /// Every exit there is, in the order of the table.
+    /// Every exit of our own, in the order of the table.
     pub const ALL: [Exit; 6] = [Exit::Done, Exit::Failed, Exit::Usage, Exit::Partial, Exit::Differs, Exit::Interrupted];
 
     /// The number the process ends with.
@@ -31,6 +33,7 @@ impl Exit {
             Exit::Partial => 3,
             Exit::Differs => 4,
             Exit::Interrupted => 130,
+            Exit::Command(code) => code,
         }
     }
 
@@ -46,6 +49,7 @@ impl Exit {
             Exit::Partial => "partly done: something selected was not done and is where it was",
             Exit::Differs => "differs or exceeds (`plan --exit-code`, `lint` with errors, `tail --expect`)",
             Exit::Interrupted => "interrupted, after an orderly stop",
+            Exit::Command(_) => "what the command in the sandbox ended with",
         }
     }
 }

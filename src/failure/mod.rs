@@ -5,6 +5,7 @@
 
 mod broker;
 mod dlq;
+mod sandbox;
 mod settings;
 
 use std::borrow::Cow;

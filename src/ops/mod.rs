@@ -2,3 +2,4 @@
 //! return reports.
 
 pub mod dlq;
+pub mod sandbox;

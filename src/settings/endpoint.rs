@@ -32,6 +32,12 @@ pub enum Error {
         /// Another.
         other: String,
     },
+    /// The system does not say where our own program is.
+    #[error("cannot find the evbus program itself: {because}")]
+    Program {
+        /// What it says.
+        because: String,
+    },
     /// URL and file do not agree on the virtual host.
     #[error("the URL names the virtual host {url}, the topology file {file}")]
     VhostDisagrees {

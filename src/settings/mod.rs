@@ -191,6 +191,14 @@ impl Settings {
         self.environment.rabbitmq_server.clone()
     }
 
+    /// The program that is running.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn program(&self) -> Result<PathBuf, Error> {
+        std::env::current_exe().map_err(|error| Error::Program { because: error.to_string() })
+    }
+
     /// Who we are on this machine, `user@host`.
     #[must_use]
     pub fn owner(&self) -> String {
