@@ -159,17 +159,20 @@ impl Deliveries {
         Ok(rest.into_iter().map(|delivery| self.hand_out(delivery)).collect())
     }
 
-    /// Gives everything back that is not settled, in the order it was delivered, and ends the consumer. When it returns, the
-    /// broker has worked off every acknowledgement and the return.
+    /// Gives everything back that is not settled, in the order it was delivered, ends the consumer, and says how many went
+    /// back. When it returns, the broker has worked off every acknowledgement and the return; quorum queues up to 3.13 may
+    /// count the messages as ready a moment later.
     ///
     /// # Errors
     /// When the channel or connection has ended; the broker returns what was held then.
-    pub async fn end(mut self) -> Result<(), Error> {
+    pub async fn end(mut self) -> Result<u64, Error> {
         let _unseen_goes_back_with_the_rest = self.cancel().await?;
+        let returned = self.held.len() as u64;
         let options = BasicNackOptions { multiple: true, requeue: true };
         self.channel.basic_nack(0, options).await.map_err(|e| Error::from_lapin(&e))?;
         // A channel works in order: its answer to the closing handshake comes after all that was sent before.
-        self.channel.close(200, ShortString::from("done")).await.map_err(|e| Error::from_lapin(&e))
+        self.channel.close(200, ShortString::from("done")).await.map_err(|e| Error::from_lapin(&e))?;
+        Ok(returned)
     }
 
     fn hand_out(&mut self, delivery: lapin::message::Delivery) -> Delivery {

@@ -228,6 +228,21 @@ impl<'a> Session<'a> {
             && self.facts.custody.as_ref().is_some_and(|custody| custody.of_return(message) == Return::Fatal)
     }
 
+    /// How many messages are ready now that so many were given back; `None` is unknown.
+    ///
+    /// Broker fact: quorum queues up to 3.13 take returned messages in again one by one, after the channel that returned them
+    /// has ended. So a lower count is asked for again, for a while: others may have taken them meanwhile.
+    pub async fn ready_after(&self, returned: u64) -> Option<u64> {
+        let deadline = tokio::time::Instant::now() + SETTLING;
+        loop {
+            let ready = u64::from(self.consuming.look_up(&self.queue).await.ok().flatten()?.ready);
+            if ready >= returned || tokio::time::Instant::now() > deadline {
+                return Some(ready);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Puts the delivery limit back, if it was lifted.
     ///
     /// # Errors
@@ -247,6 +262,9 @@ pub struct Reading<'a> {
     deliveries: Deliveries,
     left: u64,
 }
+
+/// How long returned messages are waited for to be counted again.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// How long the queue may be silent before it is asked whether anything is left.
 const SILENCE: Duration = Duration::from_millis(300);

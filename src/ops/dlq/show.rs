@@ -211,7 +211,7 @@ impl Look<'_> {
         }
         let count = self.fatal.len() as u64;
         if count == 0 {
-            return Ok(reading.into_deliveries().end().await?);
+            return self.ended(reading.into_deliveries().end().await).await;
         }
         let custody = self.session.facts.custody.as_ref();
         let raise = custody.filter(|custody| custody.can_raise && self.request.save != Save::Copy);
@@ -236,6 +236,12 @@ impl Look<'_> {
                 listen(Event::Warning(super::still_there(&error)));
             }
         }
-        Ok(ended?)
+        self.ended(ended).await
+    }
+
+    /// Everything went back: it is there again when this returns.
+    async fn ended(&self, returned: Result<u64, broker::Error>) -> Result<(), Error> {
+        self.session.ready_after(returned?).await;
+        Ok(())
     }
 }

@@ -1,0 +1,301 @@
+//! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
+
+use std::collections::VecDeque;
+
+use tokio::time::Instant;
+
+use super::{Event, Line, Outcome, Replay, Report};
+use crate::{
+    broker::{self, Deliveries, Delivery, Fate, Letter, Publisher, Receipt},
+    interrupt::Interrupt,
+    message::{Message, travel},
+    ops::dlq::{
+        saver::Saver,
+        session::{Error, Reading},
+        target::{self, Address, Standing, Targets},
+    },
+};
+
+/// How many acknowledgements are gathered before they are sent.
+const ACKNOWLEDGE: usize = 250;
+
+struct Pending {
+    seq: u64,
+    message_id: Option<String>,
+    target: Address,
+    receipt: Receipt,
+}
+
+/// The moving part of a run.
+pub(super) struct Moving<'r, 'a, L> {
+    replay: &'r Replay<'a>,
+    publisher: Publisher,
+    saver: Saver<'r>,
+    targets: Targets<'r>,
+    listen: L,
+    pub(super) report: Report,
+    pending: VecDeque<Pending>,
+    acks: Vec<Receipt>,
+    read: u64,
+    tickets: u64,
+}
+
+impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
+    pub(super) fn new(
+        replay: &'r Replay<'a>,
+        publisher: Publisher,
+        targets: Targets<'r>,
+        listen: L,
+    ) -> Moving<'r, 'a, L> {
+        let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
+        let (pending, acks) = (VecDeque::new(), Vec::new());
+        let saver = Saver::new(&replay.session);
+        Moving { replay, publisher, saver, targets, listen, report, pending, acks, read: 0, tickets: 0 }
+    }
+
+    pub(super) fn stop(&mut self, error: Error) {
+        self.report.stopped.get_or_insert(error);
+    }
+
+    /// Moves the set until it is exhausted, the operator stops, or something ends it. Then everything published is settled.
+    pub(super) async fn pump(
+        &mut self,
+        reading: &mut Reading<'_>,
+        mut ahead: VecDeque<Delivery>,
+        interrupt: &Interrupt,
+    ) {
+        if let Err(error) = self.feed(reading, &mut ahead, interrupt).await {
+            self.stop(error);
+        }
+        self.report.interrupted = interrupt.is_raised();
+        reading.stop();
+        if let Err(error) = self.settle_all(reading).await {
+            self.stop(error);
+        }
+        for delivery in ahead {
+            if let Err(error) = self.stay(reading, delivery).await {
+                self.stop(error);
+                break;
+            }
+        }
+        if let Err(error) = self.settle_all(reading).await {
+            self.stop(error);
+        }
+    }
+
+    async fn feed(
+        &mut self,
+        reading: &mut Reading<'_>,
+        ahead: &mut VecDeque<Delivery>,
+        interrupt: &Interrupt,
+    ) -> Result<(), Error> {
+        loop {
+            if interrupt.is_raised() || self.replay.request.limit.is_some_and(|limit| self.report.selected >= limit) {
+                return Ok(());
+            }
+            let delivery = match ahead.pop_front() {
+                Some(delivery) => delivery,
+                None => {
+                    if reading.deliveries().is_crowded() {
+                        reading.deliveries().renew().await?;
+                    }
+                    let deadline = Instant::now() + self.replay.request.timeout;
+                    let next = tokio::select! {
+                        biased;
+                        next = reading.next() => next?,
+                        fate = self.publisher.next(), if self.publisher.unsettled() > 0 => {
+                            if let Some((_, fate)) = fate { self.settled(fate, reading.deliveries()); }
+                            self.acknowledge(reading, 1).await?;
+                            continue;
+                        }
+                        () = interrupt.raised() => return Ok(()),
+                        () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
+                    };
+                    match next {
+                        Some(delivery) => delivery,
+                        None => return Ok(()),
+                    }
+                }
+            };
+            self.take(reading, delivery).await?;
+            while let Some((_, fate)) = self.publisher.take_settled() {
+                self.settled(fate, reading.deliveries());
+            }
+            self.acknowledge(reading, ACKNOWLEDGE).await?;
+        }
+    }
+
+    /// Nothing came for as long as the broker may be silent.
+    fn silent(&self) -> broker::Error {
+        match self.replay.publishing.blocked().borrow().clone() {
+            Some(reason) => broker::Error::Blocked { reason },
+            None if self.publisher.unsettled() > 0 => broker::Error::Timeout { what: "a confirmation".to_owned() },
+            None => broker::Error::Timeout { what: "the next message of the queue".to_owned() },
+        }
+    }
+
+    /// One message of the set: sent on its way, or kept.
+    async fn take(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
+        self.read += 1;
+        (self.listen)(Event::Read { read: self.read });
+        match self.replay.is_meant(&delivery.message) {
+            Some(true) => (),
+            Some(false) => return self.stay(reading, delivery).await,
+            None => {
+                self.report.undecided += 1;
+                return self.stay(reading, delivery).await;
+            }
+        }
+        let seq = self.read;
+        let address = match target::address(&self.replay.request.to, &self.replay.session.queue, &delivery.message) {
+            Ok(address) => address,
+            Err(why) => {
+                self.report.selected += 1;
+                self.told(seq, &delivery.message, None, Outcome::Skipped(why.to_owned()));
+                return self.stay(reading, delivery).await;
+            }
+        };
+        if let Standing::Missing(why) = self.targets.standing(&address).await? {
+            self.report.selected += 1;
+            self.told(seq, &delivery.message, Some(address), Outcome::Skipped(why));
+            return self.stay(reading, delivery).await;
+        }
+        if self.replay.request.dry_run {
+            self.report.selected += 1;
+            self.told(seq, &delivery.message, Some(address), Outcome::WouldReplay);
+            return self.stay(reading, delivery).await;
+        }
+        let Delivery { message, receipt } = delivery;
+        let message_id = message.properties.message_id.clone();
+        let facts = travel::Facts {
+            run: &self.replay.session.run,
+            now: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default(),
+            user: self.replay.publishing.user(),
+            also: &address.also,
+        };
+        let travelling = travel::outgoing(message, &facts);
+        let letter = Letter {
+            exchange: address.exchange.clone(),
+            routing_key: address.routing_key.clone(),
+            properties: travelling.properties,
+            body: travelling.body,
+        };
+        self.send(reading, letter, Pending { seq, message_id, target: address, receipt }).await?;
+        self.report.selected += 1;
+        Ok(())
+    }
+
+    /// Publishes when there is room and the broker takes messages.
+    async fn send(&mut self, reading: &mut Reading<'_>, letter: Letter, pending: Pending) -> Result<(), Error> {
+        let deadline = Instant::now() + self.replay.request.timeout;
+        let mut blocked = self.replay.publishing.blocked();
+        let mut told = false;
+        loop {
+            let reason = blocked.borrow_and_update().clone();
+            if let Some(reason) = &reason {
+                if !told {
+                    (self.listen)(Event::Blocked(Some(reason)));
+                    told = true;
+                }
+                let waited = tokio::time::timeout_at(deadline, blocked.changed()).await;
+                if !matches!(waited, Ok(Ok(()))) {
+                    reading.deliveries().keep(pending.receipt);
+                    return Err(broker::Error::Blocked { reason: reason.clone() }.into());
+                }
+                continue;
+            }
+            if told {
+                (self.listen)(Event::Blocked(None));
+                told = false;
+            }
+            if self.publisher.has_room(letter.body.len()) {
+                break;
+            }
+            tokio::select! {
+                waited = tokio::time::timeout_at(deadline, self.publisher.await_confirmation()) => if waited.is_err() {
+                    reading.deliveries().keep(pending.receipt);
+                    return Err(broker::Error::Timeout { what: "a confirmation".to_owned() }.into());
+                },
+                _ = blocked.changed() => (),
+            }
+        }
+        self.tickets += 1;
+        match self.publisher.publish(self.tickets, letter).await {
+            Ok(()) => self.pending.push_back(pending),
+            // It does not fit the protocol any more (a header grew too long): it stays, and nothing was sent.
+            Err(error) => {
+                let Pending { seq, message_id, target, receipt } = pending;
+                reading.deliveries().keep(receipt);
+                self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Skipped(error.to_string()) });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn stay(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
+        self.saver.stay(reading.deliveries(), delivery).await
+    }
+
+    fn told(&mut self, seq: u64, message: &Message, target: Option<Address>, outcome: Outcome) {
+        self.tell(Line { seq, message_id: message.properties.message_id.clone(), target, outcome });
+    }
+
+    fn tell(&mut self, line: Line) {
+        match &line.outcome {
+            Outcome::Replayed => self.report.replayed += 1,
+            Outcome::WouldReplay => (),
+            Outcome::Skipped(_) => self.report.skipped += 1,
+            Outcome::Returned(_) => self.report.returned += 1,
+            Outcome::Refused => self.report.refused += 1,
+            Outcome::Unknown(_) => self.report.unknown += 1,
+        }
+        (self.listen)(Event::Settled(&line));
+    }
+
+    /// The fate of the oldest message on its way.
+    fn settled(&mut self, fate: Fate, deliveries: &mut Deliveries) {
+        // Fates come in the order of publishing, one for each that was published.
+        let Some(Pending { seq, message_id, target, receipt }) = self.pending.pop_front() else { return };
+        if fate == Fate::Routed {
+            self.acks.push(receipt);
+        } else {
+            deliveries.keep(receipt);
+        }
+        let outcome = match fate {
+            Fate::Routed => Outcome::Replayed,
+            Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
+            Fate::Refused => Outcome::Refused,
+            Fate::Unknown { because } => Outcome::Unknown(because),
+        };
+        self.tell(Line { seq, message_id, target: Some(target), outcome });
+    }
+
+    async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
+        if self.acks.len() < least.max(1) {
+            return Ok(());
+        }
+        Ok(reading.deliveries().acknowledge(self.acks.drain(..)).await?)
+    }
+
+    async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        while self.publisher.unsettled() > 0 {
+            match tokio::time::timeout(self.replay.request.timeout, self.publisher.next()).await {
+                Ok(Some((_, fate))) => self.settled(fate, reading.deliveries()),
+                Ok(None) => break,
+                Err(_silent) => self.publisher.give_up("the broker did not confirm in time"),
+            }
+        }
+        self.acknowledge(reading, 1).await
+    }
+
+    /// Gives back what was read and not settled, and what was never looked at.
+    pub(super) async fn give_back(&mut self, mut reading: Reading<'_>) -> Result<(), Error> {
+        for delivery in reading.deliveries().cancel().await? {
+            self.stay(&mut reading, delivery).await?;
+        }
+        self.settle_all(&mut reading).await?;
+        self.report.saved = self.saver.copied();
+        self.report.kept = reading.into_deliveries().end().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,4 @@
+//! Laws about the repository.
+
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,110 @@
+//! Looking spends nothing.
+
+use serde_json::json;
+
+use crate::support::live::{Live, broker};
+
+/// Messages that died by delivery limit, in a quorum queue somebody declared with nothing but its type.
+fn spent(live: &Live, count: usize) {
+    live.pair("quorum", "work", "dead");
+    live.api(
+        reqwest::Method::PUT,
+        &format!("policies/{}/limit", live.vhost),
+        Some(json!({"pattern": "^work$", "apply-to": "queues", "definition": {"delivery-limit": 1}})),
+    );
+    live.fill("work", count);
+    // Each return counts where returns are counted; a rejection counts on every series.
+    live.until("they died", || {
+        live.wait(async {
+            while let Ok(Some(got)) =
+                live.channel.basic_get("work".into(), lapin::options::BasicGetOptions::default()).await
+            {
+                let options = lapin::options::BasicRejectOptions { requeue: true };
+                got.delivery.reject(options).await.expect("it goes back");
+            }
+        });
+        live.ready("dead") as usize == count
+    });
+}
+
+#[test]
+fn fifty_looks_at_a_foreign_quorum_queue_leave_the_same_messages_there() {
+    let Some(live) = broker("looks") else { return };
+    spent(&live, 6);
+    for look in 1..=50 {
+        let done = live.evbus(&["dlq", "show", "dead", "-o", "json"]).done().ends_with(0);
+        let records = done.json().iter().filter(|line| line["format"] == "evbus.message/1").count();
+        assert_eq!(records, 6, "look {look}\n{}", done.whole());
+    }
+    let policies = live.api(reqwest::Method::GET, &format!("policies/{}", live.vhost), None);
+    assert_eq!(policies.as_array().map(Vec::len), Some(1), "no temporary policy is left: {policies}");
+    // Draining is one more delivery, not a return: what is there can still be had.
+    let mut ids = live.ids("dead");
+    ids.sort();
+    assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4", "m5"]);
+}
+
+#[test]
+fn a_user_who_may_not_set_policies_has_copies_put_in_place() {
+    let Some(live) = broker("copies") else { return };
+    spent(&live, 3);
+    for look in 1..=25 {
+        let done = live.evbus(&["dlq", "show", "dead", "-o", "json", "--save", "copy"]).done().ends_with(0);
+        let records = done.json().iter().filter(|line| line["format"] == "evbus.message/1").count();
+        assert_eq!(records, 3, "look {look}\n{}", done.whole());
+    }
+    let mut ids = live.ids("dead");
+    ids.sort();
+    assert_eq!(ids, ["m0", "m1", "m2"]);
+}
+
+#[test]
+fn where_saving_is_ruled_out_a_queue_that_could_need_it_is_not_looked_at() {
+    let Some(live) = broker("ruled-out") else { return };
+    live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3))]);
+    live.fill("limited", 1);
+    let done = live.evbus(&["dlq", "show", "limited", "--save", "none"]).done().ends_with(1);
+    assert!(done.err().contains("could destroy messages"), "{}", done.whole());
+}
+
+#[test]
+fn killed_looks_at_a_queue_without_a_limit_leave_the_same_messages_there() {
+    let Some(live) = broker("killed-looks") else { return };
+    live.pair("quorum", "work", "dead");
+    if live.version() >= evbus::version::Version::new(4, 0, 0) {
+        live.api(
+            reqwest::Method::PUT,
+            &format!("policies/{}/dlqs", live.vhost),
+            Some(json!({"pattern": "^dead$", "apply-to": "queues", "definition": {"delivery-limit": -1}})),
+        );
+    }
+    live.fill("work", 40);
+    live.reject_all("work", "dead");
+    for look in 0..50_u64 {
+        let mut child = live.evbus(&["dlq", "show", "dead", "--limit", "40"]).start();
+        std::thread::sleep(std::time::Duration::from_millis(15 + look * 3 % 80));
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    live.until("everything is back", || live.ready("dead") == 40);
+    let mut ids = live.ids("dead");
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 40);
+}
+
+#[test]
+fn without_the_management_api_nobody_looks_blindly() {
+    let Some(live) = broker("blind") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", 2);
+    let blind = |more: &[&str]| {
+        live.evbus(&["dlq", "show", "dead", "-o", "json"])
+            .and(more)
+            .env("EVBUS_MANAGEMENT_URL", "http://127.0.0.1:1")
+            .done()
+    };
+    let refused = blind(&[]).ends_with(1);
+    assert!(refused.err().contains("\"blind\"") && refused.err().contains("--assume"), "{}", refused.whole());
+    assert_eq!(blind(&["--assume", "classic"]).ends_with(0).summary()["shown"], 2);
+}

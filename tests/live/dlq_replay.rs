@@ -1,0 +1,205 @@
+//! Replaying reaches who it should, and nobody else.
+
+use lapin::{
+    BasicProperties,
+    options::{ExchangeDeclareOptions, QueueBindOptions},
+    types::{AMQPValue, FieldArray, FieldTable, LongString, ShortString},
+};
+
+use crate::support::live::{Live, broker, numbered};
+
+fn fanout(live: &Live, queues: &[&str]) {
+    live.wait(async {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let kind = lapin::ExchangeKind::Fanout;
+        live.channel.exchange_declare("all".into(), kind, options, FieldTable::default()).await.expect("an exchange");
+        for queue in queues {
+            let (name, options) = (ShortString::from(*queue), QueueBindOptions::default());
+            live.channel
+                .queue_bind(name, "all".into(), "".into(), options, FieldTable::default())
+                .await
+                .expect("a binding");
+        }
+    });
+}
+
+fn headers(fields: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in fields {
+        table.insert(ShortString::from(name), value);
+    }
+    table
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(text))
+}
+
+#[test]
+fn the_queue_that_failed_gets_it_and_a_second_subscriber_does_not() {
+    let Some(live) = broker("source") else { return };
+    for kind in ["classic", "quorum"] {
+        let names = [format!("{kind}.work"), format!("{kind}.dead"), format!("{kind}.other")];
+        let [work, dead, other] = [names[0].as_str(), names[1].as_str(), names[2].as_str()];
+        live.pair(kind, work, dead);
+        live.queue(other, &[]);
+        fanout(&live, &[work, other]);
+        live.publish_to("all", "k", (0..10).map(|number| (numbered(number), b"x".to_vec())));
+        live.reject_all(work, dead);
+        let done = live.evbus(&["dlq", "replay", dead, "--yes", "-o", "json"]).done().ends_with(0);
+        let summary = done.summary();
+        assert_eq!((&summary["replayed"], &summary["left"]), (&10.into(), &0.into()), "{}", done.whole());
+        assert_eq!(live.ids(work).len(), 10);
+        assert_eq!(live.ready(other), 10, "the other subscriber has what it had");
+        live.delete(work);
+        live.delete(other);
+    }
+}
+
+#[test]
+fn messages_that_would_stray_be_refused_or_expire_arrive_at_their_source() {
+    let Some(live) = broker("odd") else { return };
+    for queue in ["cc", "elsewhere"] {
+        live.queue(queue, &[]);
+    }
+    for kind in ["classic", "quorum"] {
+        let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
+        live.pair(kind, &work, &dead);
+        let copies = AMQPValue::FieldArray(FieldArray::from(vec![text("cc")]));
+        let large = AMQPValue::LongString(LongString::from(vec![b'h'; 60 << 10]));
+        let odd: Vec<(&str, BasicProperties, Vec<u8>)> = vec![
+            ("copies", numbered(0).with_headers(headers([("CC", copies)])), b"a".to_vec()),
+            ("user", numbered(1).with_user_id("guest".into()), b"b".to_vec()),
+            ("expiring", numbered(2).with_expiration("600000".into()), b"c".to_vec()),
+            ("no time", numbered(3).with_timestamp(0), b"d".to_vec()),
+            ("large body", numbered(4), vec![b'e'; 15 << 20]),
+            ("large header", numbered(5).with_headers(headers([("large", large)])), b"f".to_vec()),
+            (
+                "ladder",
+                numbered(6).with_headers(headers([
+                    ("x-evbus-exchange", text("events")),
+                    ("x-evbus-routing-key", text("email.classified")),
+                    ("x-evbus-attempt", AMQPValue::LongLongInt(6)),
+                ])),
+                b"g".to_vec(),
+            ),
+        ];
+        let count = odd.len();
+        live.publish(&work, odd.into_iter().map(|(_, properties, body)| (properties, body)));
+        live.drain("cc");
+        live.reject_all(&work, &dead);
+        let done = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).done().ends_with(0);
+        assert_eq!(done.summary()["replayed"], count, "{kind}\n{}", done.whole());
+        let arrived = live.drain(&work);
+        let ids: Vec<_> =
+            arrived.iter().filter_map(|d| d.properties.message_id().as_ref().map(|id| id.to_string())).collect();
+        assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4", "m5", "m6"], "{kind}");
+        assert_eq!(arrived[4].data.len(), 15 << 20);
+        assert_eq!(*arrived[3].properties.timestamp(), Some(0));
+        assert_eq!(arrived[2].properties.expiration(), &None);
+        let has = |at: usize, name: &str| {
+            arrived[at].properties.headers().as_ref().is_some_and(|headers| headers.contains_key(name))
+        };
+        assert!(has(5, "large") && has(6, "x-evbus-exchange") && !has(6, "x-evbus-attempt") && !has(0, "CC"));
+        assert_eq!(live.ready("cc"), 0, "nobody else got a copy");
+    }
+}
+
+#[test]
+fn somebody_elses_user_id_does_not_stop_a_run() {
+    let Some(live) = broker("user-id") else { return };
+    let user = format!("operator-{}", live.vhost);
+    live.api(
+        reqwest::Method::PUT,
+        &format!("users/{user}"),
+        Some(serde_json::json!({"password": "p", "tags": "management"})),
+    );
+    live.api(
+        reqwest::Method::PUT,
+        &format!("permissions/{}/{user}", live.vhost),
+        Some(serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"})),
+    );
+    live.pair("classic", "work", "dead");
+    let owned = |number| numbered(number).with_user_id("guest".into());
+    live.publish("work", (0..5).map(|number| (if number == 2 { owned(number) } else { numbered(number) }, vec![])));
+    live.reject_all("work", "dead");
+    let url = live.url().replace("guest:guest@", &format!("{user}:p@"));
+    let done = live.evbus(&["dlq", "replay", "dead", "--yes", "-o", "json"]).env("EVBUS_URL", url).done().ends_with(0);
+    assert_eq!(done.summary()["replayed"], 5, "{}", done.whole());
+    assert_eq!(live.ids("work"), ["m0", "m1", "m2", "m3", "m4"]);
+    live.api(reqwest::Method::DELETE, &format!("users/{user}"), None);
+}
+
+#[test]
+fn messages_without_history_stay_and_are_reported() {
+    let Some(live) = broker("no-history") else { return };
+    live.pair("quorum", "work", "dead");
+    live.fill("dead", 3);
+    let done = live.evbus(&["dlq", "replay", "dead", "--yes", "-o", "json"]).done().ends_with(1);
+    let summary = done.summary();
+    assert_eq!((&summary["skipped"], &summary["left"]), (&3.into(), &3.into()), "{}", done.whole());
+    assert!(done.json()[0]["because"].as_str().is_some_and(|why| why.contains("no history")), "{}", done.whole());
+    assert_eq!(live.ready("dead"), 3);
+}
+
+#[test]
+fn what_dies_again_during_a_run_is_not_replayed_again() {
+    let Some(live) = broker("again") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("work", 50);
+    live.reject_all("work", "dead");
+    // The source rejects at once whatever comes back to it: it expires there.
+    live.api(
+        reqwest::Method::PUT,
+        &format!("policies/{}/ttl", live.vhost),
+        Some(serde_json::json!({"pattern": "^work$", "apply-to": "queues", "definition": {"message-ttl": 0}})),
+    );
+    let done = live.evbus(&["dlq", "replay", "dead", "--yes", "-o", "json"]).done().ends_with(0);
+    assert_eq!(done.summary()["replayed"], 50, "{}", done.whole());
+    live.until("all died again", || live.ready("dead") == 50);
+}
+
+#[test]
+fn a_dry_run_counts_and_moves_nothing() {
+    let Some(live) = broker("dry") else { return };
+    live.pair("quorum", "work", "dead");
+    live.fill("work", 30);
+    live.reject_all("work", "dead");
+    let done = live
+        .evbus(&["dlq", "replay", "dead", "--dry-run", "-o", "json", "--where", ".body.json.n < 7"])
+        .done()
+        .ends_with(0);
+    assert_eq!(done.summary()["selected"], 7, "{}", done.whole());
+    assert_eq!((live.ready("dead"), live.ready("work")), (30, 0));
+}
+
+#[test]
+fn a_selection_moves_and_the_rest_stays() {
+    let Some(live) = broker("selection") else { return };
+    for kind in ["classic", "quorum"] {
+        let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
+        live.pair(kind, &work, &dead);
+        live.fill(&work, 3000);
+        live.reject_all(&work, &dead);
+        let chosen = ["--where", ".body.json.n % 100 == 0", "--limit", "20"];
+        let done = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).and(chosen).done().ends_with(0);
+        let summary = done.summary();
+        assert_eq!((&summary["replayed"], &summary["left"]), (&20.into(), &2980.into()), "{kind}\n{}", done.whole());
+        let expected: Vec<String> = (0..20).map(|number| format!("m{}", number * 100)).collect();
+        assert_eq!(live.ids(&work), expected, "in the order of the queue");
+    }
+}
+
+#[test]
+fn a_second_operator_is_told_who_is_at_work() {
+    let Some(live) = broker("lock") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", 1);
+    live.wait(async {
+        let options = lapin::options::QueueDeclareOptions { exclusive: true, ..Default::default() };
+        let arguments = headers([("x-evbus-owner", text("ann@night")), ("x-evbus-run", text("r1"))]);
+        live.channel.queue_declare("evbus.lock.dead".into(), options, arguments).await.expect("the lock");
+    });
+    let done = live.evbus(&["dlq", "replay", "dead", "--yes"]).done().ends_with(1);
+    assert!(done.err().contains("ann@night") && done.err().contains("r1"), "{}", done.whole());
+}

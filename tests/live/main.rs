@@ -1,0 +1,11 @@
+//! What is true on a real broker. See `tests/support` for where it comes from.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod dlq_look;
+mod dlq_loss;
+mod dlq_purge;
+mod dlq_replay;
+mod fidelity;
+mod sandbox;
