@@ -34,6 +34,22 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(total)
 }
 
+/// A length of time as short as it can be said: `90s` is `1m30s`, a quarter of a second `250ms`. What is finer is left away.
+#[must_use]
+pub fn words(time: Duration) -> String {
+    let mut rest = time.as_millis();
+    let mut words = String::new();
+    for (unit, millis) in [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)] {
+        let count = rest / millis;
+        rest %= millis;
+        if count > 0 {
+            words.push_str(&count.to_string());
+            words.push_str(unit);
+        }
+    }
+    if words.is_empty() { "0s".to_owned() } else { words }
+}
+
 /// Reads how many of something per time: `50/s`, `1000/m`, or a bare number per second. Answers the time between two.
 ///
 /// # Errors
@@ -66,6 +82,15 @@ mod tests {
         for wrong in ["", "60", "s", "-5m", "5x", "1.5h", "99999999999999999999s", "99999999999999999w"] {
             assert!(duration(wrong).is_err(), "{wrong:?} was taken");
         }
+    }
+
+    #[test]
+    fn words_are_read_back_as_the_time_they_say() {
+        for (millis, text) in [(250, "250ms"), (90_000, "1m30s"), (14 * 86_400_000, "14d"), (3_600_001, "1h1ms")] {
+            assert_eq!(words(Duration::from_millis(millis)), text);
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)));
+        }
+        assert_eq!(words(Duration::ZERO), "0s");
     }
 
     #[test]

@@ -1,4 +1,18 @@
-//! WHAT A TOPOLOGY IS.
+//! WHAT A TOPOLOGY IS. Pure: no broker, no clock, no streams.
+//!
+//! | question | file |
+//! |---|---|
+//! | what may a file say, and what does it say | `file` |
+//! | where in it is something wrong | `place` |
+//! | what arguments does a queue take | `argument` |
+//! | what does a topology become on a broker | `expand`, `pattern` |
+//! | what are objects as somebody wants them | `spec` |
+//! | which queues does a message reach | `routing` |
 
+pub mod argument;
+pub mod expand;
+pub mod file;
+mod pattern;
+pub mod place;
 pub mod routing;
 pub mod spec;

@@ -1,0 +1,132 @@
+//! The topology file: what it may say, and what it says.
+//!
+//! | question | file |
+//! |---|---|
+//! | what keys are there, and what do they take | `format` |
+//! | what does the text say as YAML | `tree` |
+//! | what is wrong with the shape of it | `shape` |
+//! | what does it mean | `read`, `model` |
+//! | what do editors get | `schema` |
+
+mod format;
+mod model;
+mod read;
+mod schema;
+mod shape;
+mod tree;
+
+use std::path::Path;
+
+pub use model::{
+    Alerts, Argument, Audit, Binding, DeadLetters, Event, EventVersion, Exchange, Naming, Policy, Queue, Service,
+    Subscription, Topology,
+};
+pub use schema::schema;
+pub(in crate::topology) use shape::{LONGEST_NAME, bad_name};
+
+use super::{
+    expand,
+    place::{Place, Problem, Source, Sources},
+};
+
+/// How many bytes one topology file may have.
+pub const LARGEST: usize = 16 << 20;
+
+/// A topology and the texts it was read from.
+#[derive(Debug, Clone, Default)]
+pub struct File {
+    /// What the files say.
+    pub topology: Topology,
+    /// The files.
+    pub sources: Sources,
+}
+
+/// Files that cannot be understood: everything that is wrong with them.
+#[derive(Debug, Clone)]
+pub struct Malformed {
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// The files.
+    pub sources: Sources,
+}
+
+impl File {
+    /// Reads files that together say one topology.
+    ///
+    /// # Errors
+    /// Everything that is wrong with any of them.
+    pub fn read(files: Vec<(String, &Path, Vec<u8>)>) -> Result<File, Malformed> {
+        let mut problems = Vec::new();
+        let mut sources = Sources::default();
+        let mut trees = Vec::new();
+        for (at, (name, folder, bytes)) in files.into_iter().enumerate() {
+            let text = match decode(&bytes, at) {
+                Ok(text) => text,
+                Err((text, problem)) => {
+                    problems.push(problem);
+                    sources.0.push(Source { name, folder: folder.to_owned(), text });
+                    continue;
+                }
+            };
+            let (tree, found) = tree::read(&text, at);
+            let unread = tree.is_none() && !found.is_empty();
+            problems.extend(found);
+            match tree {
+                Some(node) if !node.is_null() => {
+                    let whole = Place { file: at, start: node.place.start, end: node.place.start };
+                    shape::check(&node, &shape::Shape::Object(&format::FILE), ("the file", whole), &mut problems);
+                    trees.push((node, folder));
+                }
+                _ if unread => (),
+                _ => problems.push(
+                    Problem::new("the file is empty", Place { file: at, start: 0, end: 0 })
+                        .help("`evbus init` writes a file to start from"),
+                ),
+            }
+            sources.0.push(Source { name, folder: folder.to_owned(), text });
+        }
+        let topology = read::read(&trees, &mut problems);
+        if problems.is_empty() {
+            problems.extend(expand::collisions(&topology));
+        }
+        if problems.is_empty() { Ok(File { topology, sources }) } else { Err(Malformed { problems, sources }) }
+    }
+}
+
+/// The text of a file, or what of it can be shown and why it is none.
+fn decode(bytes: &[u8], file: usize) -> Result<String, (String, Problem)> {
+    let start = Place { file, start: 0, end: 0 };
+    if bytes.len() > LARGEST {
+        let problem = Problem::new(
+            format!("the file has {} MiB, and a topology file can have {}", bytes.len() >> 20, LARGEST >> 20),
+            start,
+        );
+        return Err((String::new(), problem.help("is this the right file? Several can be named with -f A -f B")));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err((String::new(), Problem::new("the file is UTF-16", start).help("save it as UTF-8")));
+    }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let shown = String::from_utf8_lossy(&bytes[..bytes.len().min(at + 64)]).into_owned();
+            let place = Place { file, start: at, end: at + '\u{fffd}'.len_utf8() };
+            let problem = Problem::new(format!("byte {at} of the file is not UTF-8 text"), place)
+                .help("is this the right file? A topology file is YAML or JSON, saved as UTF-8");
+            return Err((shown, problem));
+        }
+    };
+    let strange = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
+    if let Some(at) = text.find(strange) {
+        let shown: String = text.chars().map(|c| if strange(c) { '\u{fffd}' } else { c }).collect();
+        let at = text[..at].chars().map(|c| if strange(c) { 3 } else { c.len_utf8() }).sum();
+        let place = Place { file, start: at, end: at + '\u{fffd}'.len_utf8() };
+        return Err((shown, Problem::new("the file has a control character in it", place).label("not text")));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests;
