@@ -3,6 +3,7 @@
 pub mod dlq;
 pub mod sandbox;
 mod selection;
+mod topology;
 
 use std::ffi::OsString;
 

@@ -7,6 +7,7 @@ mod broker;
 mod dlq;
 mod sandbox;
 mod settings;
+mod topology;
 
 use std::borrow::Cow;
 

@@ -98,7 +98,7 @@ fn decode(bytes: &[u8], file: usize) -> Result<String, (String, Problem)> {
     let start = Place { file, start: 0, end: 0 };
     if bytes.len() > LARGEST {
         let problem = Problem::new(
-            format!("the file has {} MiB, and a topology file can have {}", bytes.len() >> 20, LARGEST >> 20),
+            format!("the file has more than the {} MiB that a topology file can have", LARGEST >> 20),
             start,
         );
         return Err((String::new(), problem.help("is this the right file? Several can be named with -f A -f B")));

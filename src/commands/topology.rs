@@ -1,0 +1,72 @@
+//! Which topology file is meant, and its bytes: `-f`, the file named to the command, or `evbus.yaml` here.
+
+use std::{
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
+
+use super::Context;
+use crate::{
+    failure::Failure,
+    topology::file::{File, LARGEST},
+};
+
+/// The file that is read where none is named.
+const DEFAULT: &str = "evbus.yaml";
+
+impl Context {
+    /// The topology that is meant, if there is one: files that were named must be there, the default one need not.
+    ///
+    /// # Errors
+    /// Files that cannot be read or understood: all of their faults at once.
+    pub fn topology(&self) -> Result<Option<File>, Failure> {
+        if self.settings.files().is_empty() && !Path::new(DEFAULT).exists() {
+            return Ok(None);
+        }
+        self.require_topology(None).map(Some)
+    }
+
+    /// The topology that a command needs: from the file named to the command itself, or from `-f`, or the default.
+    ///
+    /// # Errors
+    /// As [`Context::topology`]; and where there is no file at all.
+    pub fn require_topology(&self, named: Option<&Path>) -> Result<File, Failure> {
+        let mut paths: Vec<PathBuf> = self.settings.files().to_vec();
+        paths.extend(named.map(Path::to_owned));
+        if paths.is_empty() {
+            paths.push(DEFAULT.into());
+        }
+        let mut files = Vec::with_capacity(paths.len());
+        for path in &paths {
+            let bytes = read(path).map_err(|error| unreadable(path, &error))?;
+            let folder = path.parent().unwrap_or(Path::new(""));
+            files.push((path.display().to_string(), folder, bytes));
+        }
+        Ok(File::read(files)?)
+    }
+}
+
+/// At most one byte more than a topology file can have: enough to see that it is too large. `-` is standard input.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let limit = LARGEST as u64 + 1;
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    let name = path.display();
+    if error.kind() == ErrorKind::NotFound {
+        let failure = Failure::usage("topology_file", format!("there is no file {name}"));
+        return if path == Path::new(DEFAULT) {
+            failure.hint("`evbus init` writes one to start from; -f names another")
+        } else {
+            failure
+        };
+    }
+    Failure::usage("topology_file", format!("cannot read {name}")).because(error)
+}
