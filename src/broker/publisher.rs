@@ -12,9 +12,11 @@
 //!    published before that moment is confirmed too, we hold it. [`Publisher`] therefore settles in two steps: a mark is set
 //!    where everything is confirmed, and what lies before the mark is settled when all that had been published when it was
 //!    set is confirmed. Nothing waits for the window to run empty.
+//!
+//! A third thing a confirmation does not prove is told in `Publisher::stopped_routing`: the queue may be going away.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -101,6 +103,8 @@ pub struct Publisher {
     /// Everything before the first number is settled when everything before the second is confirmed.
     mark: Option<(u64, u64)>,
     settled: VecDeque<(u64, Fate)>,
+    /// Addresses that returned a message, and the number of the last one.
+    dead_ends: HashMap<(String, String), u64>,
     /// Not yet confirmed: what the window counts.
     pending: usize,
     pending_bytes: usize,
@@ -122,6 +126,7 @@ impl Publisher {
             confirmed: 0,
             mark: None,
             settled: VecDeque::new(),
+            dead_ends: HashMap::new(),
             pending: 0,
             pending_bytes: 0,
         })
@@ -260,10 +265,26 @@ impl Publisher {
         let (code, reason) = (returned.reply_code, returned.reply_text.as_str().to_owned());
         let Message { exchange, routing_key, properties, body, .. } = wire::message(returned.delivery);
         let letter = Letter { exchange, routing_key, properties, body };
-        match self.sent.iter_mut().find(|sent| sent.returned.is_none() && *sent.letter == letter) {
-            Some(sent) => sent.returned = Some((code, reason)),
+        match self.sent.iter_mut().zip(self.first..).find(|(sent, _)| sent.returned.is_none() && *sent.letter == letter)
+        {
+            Some((sent, number)) => {
+                sent.returned = Some((code, reason));
+                self.dead_ends.insert((letter.exchange, letter.routing_key), number);
+            }
             None => self.sent.iter_mut().for_each(|sent| sent.doubtful = true),
         }
+    }
+
+    /// Whether a later message for the same address came back while this one was on its way.
+    ///
+    /// Broker fact (all series): what is routed to a queue that is being deleted is confirmed, though no queue has it. So a
+    /// confirmation proves nothing while the messages behind it are returned.
+    fn stopped_routing(&self, sent: &Sent, number: u64) -> bool {
+        !self.dead_ends.is_empty()
+            && self
+                .dead_ends
+                .get(&(sent.letter.exchange.clone(), sent.letter.routing_key.clone()))
+                .is_some_and(|last| *last > number)
     }
 
     fn settle(&mut self) {
@@ -275,10 +296,12 @@ impl Publisher {
             let until = if confirmed == published { published } else { until };
             while self.first < until {
                 let Some(sent) = self.sent.pop_front() else { break };
+                let stopped_routing = self.stopped_routing(&sent, self.first);
                 self.first += 1;
                 self.confirmed -= 1;
-                self.settled.push_back((sent.ticket, fate(sent)));
+                self.settled.push_back((sent.ticket, fate(sent, stopped_routing)));
             }
+            self.dead_ends.retain(|_, last| *last >= self.first);
             self.mark = None;
         }
         if self.mark.is_none() && self.confirmed > 0 {
@@ -291,11 +314,14 @@ impl Publisher {
     }
 }
 
-fn fate(sent: Sent) -> Fate {
+fn fate(sent: Sent, stopped_routing: bool) -> Fate {
     match (sent.returned, sent.confirmed) {
         (Some((code, reason)), _) => Fate::Unroutable { code, reason },
         (None, _) if sent.doubtful => {
             Fate::Unknown { because: "the broker returned a message that is none of those sent".to_owned() }
+        }
+        (None, Some(Ok(true))) if stopped_routing => {
+            Fate::Unknown { because: "its target went away at about that time".to_owned() }
         }
         (None, Some(Ok(true))) => Fate::Routed,
         (None, Some(Ok(false))) => Fate::Refused,

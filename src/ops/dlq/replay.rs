@@ -142,8 +142,6 @@ pub struct Report {
     pub unknown: u64,
     /// Messages ready in the queue afterwards; `None` is unknown.
     pub left: Option<u64>,
-    /// Messages that were read and given back.
-    pub kept: u64,
     /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
     pub saved: u64,
     /// What ended the run early.
@@ -247,7 +245,7 @@ impl<'a> Replay<'a> {
         };
         if let Some(report) = &mut report {
             report.run.clone_from(&self.session.run);
-            report.left = self.session.ready_after(report.kept).await;
+            report.left = self.session.ready().await;
         }
         self.session.consuming.close().await;
         self.publishing.close().await;
@@ -278,7 +276,6 @@ impl<'a> Replay<'a> {
                 run.stay(&mut reading, delivery).await?;
             }
             run.give_back(reading).await?;
-            self.session.ready_after(run.report.kept).await;
             return Ok(None);
         }
         let publisher = self.publishing.publisher(WINDOW).await?;

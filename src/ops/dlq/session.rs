@@ -228,19 +228,26 @@ impl<'a> Session<'a> {
             && self.facts.custody.as_ref().is_some_and(|custody| custody.of_return(message) == Return::Fatal)
     }
 
-    /// How many messages are ready now that so many were given back; `None` is unknown.
+    /// Gives back what is held, and waits until the queue counts it again.
     ///
     /// Broker fact: quorum queues up to 3.13 take returned messages in again one by one, after the channel that returned them
-    /// has ended. So a lower count is asked for again, for a while: others may have taken them meanwhile.
-    pub async fn ready_after(&self, returned: u64) -> Option<u64> {
+    /// has ended. So a lower count than expected is asked for again, for a while: others may have taken some meanwhile.
+    ///
+    /// # Errors
+    /// When the channel or connection has ended; the broker returns what was held then.
+    pub async fn give_back(&self, deliveries: Deliveries) -> Result<(), Error> {
+        let before = self.ready().await.unwrap_or(0);
+        let expected = before + deliveries.end().await?;
         let deadline = tokio::time::Instant::now() + SETTLING;
-        loop {
-            let ready = u64::from(self.consuming.look_up(&self.queue).await.ok().flatten()?.ready);
-            if ready >= returned || tokio::time::Instant::now() > deadline {
-                return Some(ready);
-            }
+        while self.ready().await.is_some_and(|ready| ready < expected) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        Ok(())
+    }
+
+    /// How many messages are ready; `None` is unknown.
+    pub async fn ready(&self) -> Option<u64> {
+        Some(self.consuming.look_up(&self.queue).await.ok().flatten()?.ready.into())
     }
 
     /// Puts the delivery limit back, if it was lifted.

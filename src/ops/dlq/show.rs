@@ -211,7 +211,7 @@ impl Look<'_> {
         }
         let count = self.fatal.len() as u64;
         if count == 0 {
-            return self.ended(reading.into_deliveries().end().await).await;
+            return self.session.give_back(reading.into_deliveries()).await;
         }
         let custody = self.session.facts.custody.as_ref();
         let raise = custody.filter(|custody| custody.can_raise && self.request.save != Save::Copy);
@@ -230,18 +230,12 @@ impl Look<'_> {
             saver.close().await;
         }
         listen(Event::Saved { count, by_policy });
-        let ended = reading.into_deliveries().end().await;
+        let ended = self.session.give_back(reading.into_deliveries()).await;
         if let Some(guard) = guard {
             if let Err(error) = guard.remove(self.session.broker).await {
                 listen(Event::Warning(super::still_there(&error)));
             }
         }
-        self.ended(ended).await
-    }
-
-    /// Everything went back: it is there again when this returns.
-    async fn ended(&self, returned: Result<u64, broker::Error>) -> Result<(), Error> {
-        self.session.ready_after(returned?).await;
-        Ok(())
+        ended
     }
 }

@@ -106,6 +106,11 @@ impl<'a> Targets<'a> {
         Targets { connection, known: HashMap::new() }
     }
 
+    /// Forgets what was found: the next question is asked anew.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
     /// Whether messages for this address may be published; asks the broker the first time it is met.
     ///
     /// # Errors

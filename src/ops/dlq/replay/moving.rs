@@ -35,7 +35,8 @@ pub(super) struct Moving<'r, 'a, L> {
     listen: L,
     pub(super) report: Report,
     pending: VecDeque<Pending>,
-    acks: Vec<Receipt>,
+    /// Safe at its target, to be removed here.
+    acks: Vec<Pending>,
     read: u64,
     tickets: u64,
 }
@@ -257,12 +258,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         // Fates come in the order of publishing, one for each that was published.
         let Some(Pending { seq, message_id, target, receipt }) = self.pending.pop_front() else { return };
         if fate == Fate::Routed {
-            self.acks.push(receipt);
-        } else {
-            deliveries.keep(receipt);
+            self.acks.push(Pending { seq, message_id, target, receipt });
+            return;
         }
+        deliveries.keep(receipt);
         let outcome = match fate {
-            Fate::Routed => Outcome::Replayed,
+            Fate::Routed => return,
             Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
             Fate::Refused => Outcome::Refused,
             Fate::Unknown { because } => Outcome::Unknown(because),
@@ -270,11 +271,47 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         self.tell(Line { seq, message_id, target: Some(target), outcome });
     }
 
+    /// Removes the originals of what is safe at its target.
     async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
         if self.acks.len() < least.max(1) {
             return Ok(());
         }
-        Ok(reading.deliveries().acknowledge(self.acks.drain(..)).await?)
+        let mut safe: Vec<Pending> = std::mem::take(&mut self.acks);
+        if self.publisher.unsettled() == 0 {
+            safe = self.prove(reading, safe).await?;
+        }
+        let (receipts, moved): (Vec<_>, Vec<_>) = safe
+            .into_iter()
+            .map(|Pending { seq, message_id, target, receipt }| (receipt, (seq, message_id, target)))
+            .unzip();
+        let removed = reading.deliveries().acknowledge(receipts).await;
+        for (seq, message_id, target) in moved {
+            let outcome = match &removed {
+                Ok(()) => Outcome::Replayed,
+                Err(error) => Outcome::Unknown(format!("it is at its target, and perhaps still here: {error}")),
+            };
+            self.tell(Line { seq, message_id, target: Some(target), outcome });
+        }
+        Ok(removed?)
+    }
+
+    /// Where no later message proves that a target still takes messages, the broker is asked: a queue that is being deleted
+    /// confirms what it does not keep.
+    async fn prove(&mut self, reading: &mut Reading<'_>, safe: Vec<Pending>) -> Result<Vec<Pending>, Error> {
+        let mut proven = Vec::with_capacity(safe.len());
+        self.targets.forget();
+        for pending in safe {
+            match self.targets.standing(&pending.target).await? {
+                Standing::Exists => proven.push(pending),
+                Standing::Missing(_) => {
+                    let Pending { seq, message_id, target, receipt } = pending;
+                    reading.deliveries().keep(receipt);
+                    let outcome = Outcome::Unknown("its target went away at about that time".to_owned());
+                    self.tell(Line { seq, message_id, target: Some(target), outcome });
+                }
+            }
+        }
+        Ok(proven)
     }
 
     async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
@@ -295,7 +332,6 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         }
         self.settle_all(&mut reading).await?;
         self.report.saved = self.saver.copied();
-        self.report.kept = reading.into_deliveries().end().await?;
-        Ok(())
+        self.replay.session.give_back(reading.into_deliveries()).await
     }
 }

@@ -1,0 +1,111 @@
+//! `evbus tail`
+
+use std::time::Duration;
+
+use clap::Args as _;
+
+use crate::{
+    commands::{Context, Outcome, selection},
+    duration::duration,
+    exit::Exit,
+    failure::Failure,
+    message::selector::Selector,
+    ops::tail,
+    views::tail::View,
+};
+
+/// Show events as they pass, harmlessly
+///
+/// Reads through a queue of its own that is bounded and goes with the connection, so that a slow terminal cannot hurt the broker. Needs
+/// configure, write and read on names that begin with evbus-tail-, and read on the exchange. Traffic of the default exchange cannot be
+/// seen.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Routing keys to watch, as in `email.#`, or event names of the topology file
+    #[arg(required = true, value_name = "PATTERN")]
+    patterns: Vec<String>,
+
+    /// The exchange [default: the topology file's bus]
+    #[arg(long, value_name = "NAME")]
+    exchange: Option<String>,
+
+    /// Only messages whose record this jq expression holds for
+    #[arg(long = "where", value_name = "JQ")]
+    expression: Option<String>,
+
+    /// Stop after so many messages
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+
+    /// Stop after this time
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+
+    /// Stop when nothing passed for this time
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    idle: Option<Duration>,
+
+    /// Stop when so many came, and exit 4 if fewer did
+    #[arg(long, value_name = "N")]
+    expect: Option<u64>,
+
+    /// Say `ready` on stderr once everything is bound
+    #[arg(long)]
+    ready: bool,
+
+    /// How many messages the broker keeps for a slow reader before it drops the oldest
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    buffer: u32,
+}
+
+/// Runs it.
+pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    let catalog = context.catalog()?;
+    let exchange = match (&args.exchange, &catalog) {
+        (Some(exchange), _) => exchange.clone(),
+        (None, Some(catalog)) => catalog.exchange().to_owned(),
+        (None, None) => {
+            return Err(Failure::usage("no_exchange", "no exchange is named, and there is no topology file to tell the bus")
+                .hint("name one: --exchange NAME, or a topology file: -f FILE"));
+        }
+    };
+    if exchange.is_empty() {
+        return Err(Failure::usage("default_exchange", "traffic of the default exchange cannot be watched: nothing can be bound to it"));
+    }
+    let known = |pattern: &String| {
+        let event = catalog.as_ref().and_then(|catalog| catalog.event(pattern));
+        event.map_or_else(|| pattern.clone(), |event| event.routing_key.clone())
+    };
+    let broker = context.broker(catalog.as_ref().and_then(|catalog| catalog.vhost()))?;
+    let chance = uuid::Uuid::new_v4().simple().to_string();
+    let request = tail::Request {
+        exchange,
+        patterns: args.patterns.iter().map(known).collect(),
+        selector: Selector {
+            expression: args.expression.as_deref().map(selection::expression).transpose()?,
+            ..Selector::default()
+        },
+        limit: [args.limit, args.expect].into_iter().flatten().min(),
+        duration: args.duration,
+        idle: args.idle,
+        buffer: args.buffer,
+        queue: format!("evbus-tail-{}-{}-{}", context.settings.hostname(), std::process::id(), &chance[..8]),
+    };
+    let mut view = View::new(&mut context.terminal, &request.patterns, args.ready);
+    let report = tail::run(&broker, &request, &context.interrupt, |event| view.event(&event)).await?;
+    view.finish(&report)?;
+    let exit = if report.interrupted {
+        Exit::Interrupted
+    } else if args.expect.is_some_and(|expected| report.shown < expected) {
+        Exit::Differs
+    } else {
+        Exit::Done
+    };
+    match report.stopped {
+        Some(error) => {
+            let exit = if report.shown > 0 { Exit::Partial } else { Exit::Failed };
+            Err(Failure::from(error).exiting(exit))
+        }
+        None => Ok(exit),
+    }
+}

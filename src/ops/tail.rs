@@ -1,0 +1,167 @@
+//! Watching events pass without taking part: a queue of our own, bounded, gone with our connection.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    broker::{self, Broker, Connection, Delivery},
+    interrupt::Interrupt,
+    message::{Field, Message, Table, selector::Selector},
+    topology::spec::{BindingSpec, QueueSpec},
+};
+
+/// What is to be watched.
+pub struct Request {
+    /// The exchange.
+    pub exchange: String,
+    /// Binding keys.
+    pub patterns: Vec<String>,
+    /// Which of what passes is shown.
+    pub selector: Selector,
+    /// Stop after so many shown.
+    pub limit: Option<u64>,
+    /// Stop after this time.
+    pub duration: Option<Duration>,
+    /// Stop when nothing passed for this time.
+    pub idle: Option<Duration>,
+    /// How many messages the queue may hold for us; the broker drops older ones beyond that.
+    pub buffer: u32,
+    /// What the queue is called.
+    pub queue: String,
+}
+
+/// What happens.
+pub enum Event<'a> {
+    /// The queue is bound: what is published from now on is seen.
+    Ready,
+    /// A message passed. Answers whether to go on.
+    Message(&'a Message),
+}
+
+/// How it ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Messages that passed.
+    pub seen: u64,
+    /// Messages that were shown.
+    pub shown: u64,
+    /// Messages the broker dropped because we were slow: 0 where the queue was never full, `None` where it was, since nobody
+    /// counts what a full queue drops.
+    pub missed: Option<u64>,
+    /// Selecting expressions that failed on a message, which counts as not selected.
+    pub undecided: u64,
+    /// The operator ended it.
+    pub interrupted: bool,
+    /// What ended it early.
+    pub stopped: Option<broker::Error>,
+}
+
+/// How far the broker may run ahead of us.
+const PREFETCH: u16 = 200;
+/// How often the queue is asked whether it is full.
+const GLANCE: Duration = Duration::from_millis(500);
+
+/// Watches until something ends it. The listener answers whether to go on.
+///
+/// # Errors
+/// When the exchange is missing, or a permission; what ends it later is in [`Report::stopped`].
+pub async fn run(
+    broker: &Broker,
+    request: &Request,
+    interrupt: &Interrupt,
+    mut listen: impl FnMut(Event<'_>) -> bool,
+) -> Result<Report, broker::Error> {
+    let connection = broker.connect("evbus tail").await?;
+    set_up(&connection, request).await?;
+    let mut deliveries = connection.consume(&request.queue, PREFETCH).await?;
+    let mut report = Report { missed: Some(0), ..Report::default() };
+    if !listen(Event::Ready) {
+        return Ok(report);
+    }
+    let began = Instant::now();
+    let mut last = began;
+    let mut glance = began + GLANCE;
+    let mut receipts = Vec::new();
+    while request.limit.is_none_or(|limit| report.shown < limit) {
+        let ends = [request.duration.map(|time| began + time), request.idle.map(|time| last + time)];
+        let end = ends.into_iter().flatten().min();
+        let next = tokio::select! {
+            biased;
+            () = interrupt.raised() => { report.interrupted = true; break }
+            () = sleep_until(end) => break,
+            next = deliveries.next() => next,
+            () = tokio::time::sleep_until(glance) => {
+                glance = Instant::now() + GLANCE;
+                // Held messages do not count towards the bound, so a full queue shows as exactly full.
+                match connection.look_up(&request.queue).await {
+                    Ok(Some(passive)) if passive.ready >= request.buffer => report.missed = None,
+                    Ok(_) => (),
+                    Err(error) => { report.stopped = Some(error); break }
+                }
+                continue;
+            }
+        };
+        let Delivery { message, receipt } = match next {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                report.stopped = Some(error);
+                break;
+            }
+        };
+        last = Instant::now();
+        report.seen += 1;
+        receipts.push(receipt);
+        let selected = request.selector.matches(&request.queue, &message);
+        report.undecided += u64::from(selected.is_none());
+        if selected == Some(true) {
+            report.shown += 1;
+            if !listen(Event::Message(&message)) {
+                break;
+            }
+        }
+        if receipts.len() >= usize::from(PREFETCH) / 4
+            && let Err(error) = deliveries.acknowledge(receipts.drain(..)).await
+        {
+            report.stopped = Some(error);
+            break;
+        }
+    }
+    // The queue goes with the connection, and what it holds is a copy for us alone.
+    drop(deliveries);
+    connection.close().await;
+    Ok(report)
+}
+
+async fn set_up(connection: &Connection, request: &Request) -> Result<(), broker::Error> {
+    let queue = QueueSpec {
+        name: request.queue.clone(),
+        durable: false,
+        exclusive: true,
+        auto_delete: true,
+        arguments: Table::from([
+            ("x-queue-type".to_owned(), Field::text("classic")),
+            ("x-max-length".to_owned(), Field::I64(request.buffer.into())),
+            ("x-overflow".to_owned(), Field::text("drop-head")),
+        ]),
+    };
+    connection.declare_queue(&queue).await?;
+    for pattern in &request.patterns {
+        let binding = BindingSpec {
+            source: request.exchange.clone(),
+            destination: request.queue.clone(),
+            to_queue: true,
+            key: pattern.clone(),
+            arguments: Table::new(),
+        };
+        connection.bind(&binding).await?;
+    }
+    Ok(())
+}
+
+async fn sleep_until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,94 @@
+//! What tail shows: a line per message for people, a record per message for programs.
+
+use serde_json::json;
+
+use crate::{
+    message::{Message, record, selector},
+    ops::tail::{Event, Report},
+    terminal::{Closed, Terminal},
+};
+
+/// Shows what passes.
+pub struct View<'a> {
+    terminal: &'a mut Terminal,
+    patterns: String,
+    ready: bool,
+    closed: Option<Closed>,
+}
+
+impl<'a> View<'a> {
+    /// A view of those patterns; `ready` says so once they are bound.
+    pub fn new(terminal: &'a mut Terminal, patterns: &[String], ready: bool) -> View<'a> {
+        View { terminal, patterns: patterns.join(", "), ready, closed: None }
+    }
+
+    /// One event. Answers whether anybody still reads.
+    pub fn event(&mut self, event: &Event<'_>) -> bool {
+        let shown = match event {
+            Event::Ready => {
+                if self.ready {
+                    self.terminal.warn_plain("ready");
+                } else {
+                    self.terminal.say(&format!("watching {}; Ctrl-C ends it", crate::terminal::neutralise(&self.patterns)));
+                }
+                Ok(())
+            }
+            Event::Message(message) => self.message(message),
+        };
+        self.closed = shown.err();
+        self.closed.is_none()
+    }
+
+    fn message(&mut self, message: &Message) -> Result<(), Closed> {
+        if self.terminal.is_json() {
+            self.terminal.json(&record::Record { queue: None, message })?;
+        } else {
+            let line = line(message, self.terminal);
+            self.terminal.line(&line)?;
+        }
+        // Whoever reads a stream wants it as it comes.
+        self.terminal.flush()
+    }
+
+    /// The sum.
+    ///
+    /// # Errors
+    /// When the reader has gone.
+    pub fn finish(&mut self, report: &Report) -> Result<(), Closed> {
+        if let Some(closed) = self.closed.take() {
+            return Err(closed);
+        }
+        if self.terminal.is_json() {
+            self.terminal.json(&json!({ "event": "summary", "seen": report.seen, "shown": report.shown,
+                "missed": report.missed, "interrupted": report.interrupted }))?;
+        } else {
+            self.terminal.say(&format!("{} shown of {} that passed", report.shown, report.seen));
+        }
+        match report.missed {
+            Some(_) => (),
+            None => self.terminal.warn("messages were missed: the queue was full, and the broker dropped the oldest; how many is not known (--buffer N keeps more)"),
+        }
+        if report.undecided > 0 {
+            self.terminal.warn(&format!("--where failed on {} messages, which count as not selected", report.undecided));
+        }
+        Ok(())
+    }
+}
+
+/// One message for people: when, key, type, id, and as much of the body as fits.
+fn line(message: &Message, terminal: &Terminal) -> String {
+    let p = &message.properties;
+    let at = p
+        .timestamp
+        .and_then(|seconds| jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
+        .map_or_else(|| "-".to_owned(), |at| at.strftime("%H:%M:%S").to_string());
+    let kind = selector::event_type(message).unwrap_or_else(|| "-".to_owned());
+    let id = p.message_id.as_deref().unwrap_or("-");
+    let head = format!("{at} {} {kind} {id} ", message.routing_key);
+    let room = usize::from(terminal.width()).saturating_sub(console::measure_text_width(&head)).max(20);
+    let body = match std::str::from_utf8(&message.body) {
+        Ok(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
+        Err(_) => format!("({} bytes, not text)", message.body.len()),
+    };
+    terminal.foreign(&format!("{head}{}", console::truncate_str(&body, room, "…"))).into_owned()
+}
