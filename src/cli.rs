@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{dlq, sandbox},
+    commands::{dlq, doctor, sandbox},
     settings::Globals,
 };
 
@@ -26,6 +26,8 @@ pub enum Command {
     /// Look at dead letters, put them back, remove them
     #[command(subcommand)]
     Dlq(dlq::Command),
+    /// Say whether the broker can be used, and what is wrong with it
+    Doctor(doctor::Args),
     /// Run a command against a private, throw-away RabbitMQ
     Sandbox(sandbox::Args),
 }

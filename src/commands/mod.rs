@@ -1,6 +1,7 @@
 //! WHAT WAS ASKED: each file holds the arguments of one command and their translation to a request of `ops`.
 
 pub mod dlq;
+pub mod doctor;
 pub mod sandbox;
 mod selection;
 mod topology;
@@ -114,6 +115,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
     match command {
         Command::Dlq(command) => dlq::run(command, context).await,
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,
     }
 }

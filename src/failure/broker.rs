@@ -5,10 +5,16 @@ use crate::broker::Error;
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        let (code, hint) = advice(&error);
+        Failure::from(&error)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Failure {
+        let (code, hint) = advice(error);
         let mut failure = Failure::new(code, error.to_string());
-        failure.causes = causes(&error);
-        match &error {
+        failure.causes = causes(error);
+        match error {
             Error::NoneOf(errors) => {
                 for each in errors {
                     failure.causes.push(each.to_string());
@@ -119,7 +125,8 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
 }
 
 /// A name as a shell takes it.
-fn word(name: &str) -> String {
+#[must_use]
+pub fn word(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@".contains(c);
     if !name.is_empty() && name.chars().all(plain) {
         name.to_owned()

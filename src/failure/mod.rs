@@ -11,6 +11,8 @@ mod topology;
 
 use std::borrow::Cow;
 
+pub use broker::word;
+
 use crate::{exit::Exit, terminal::Closed};
 
 /// An error on its way to the operator.

@@ -2,4 +2,5 @@
 //! return reports.
 
 pub mod dlq;
+pub mod doctor;
 pub mod sandbox;

@@ -1,5 +1,6 @@
 //! WHAT IS SEEN: events and reports become words, tables and JSON.
 
 pub mod dlq;
+pub mod doctor;
 pub mod sandbox;
 mod table;

@@ -7,5 +7,6 @@ mod dlq_look;
 mod dlq_loss;
 mod dlq_purge;
 mod dlq_replay;
+mod doctor;
 mod fidelity;
 mod sandbox;

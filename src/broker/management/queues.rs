@@ -146,6 +146,16 @@ impl Management {
             .await
     }
 
+    /// The definitions of the queues whose names match a regular expression.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queues_named(&self, vhost: &str, pattern: &str) -> Result<Vec<QueueInfo>, Error> {
+        let mut query = Columns::Definitions.query();
+        query.extend([("name", pattern), ("use_regex", "true")]);
+        paged(&self.http, &["queues", vhost], &query, |queue: &QueueInfo| queue.name.clone()).await
+    }
+
     /// The names of a virtual host's queues.
     ///
     /// # Errors

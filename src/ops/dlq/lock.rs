@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What a lock's name starts with; the name of the locked queue follows.
-const PREFIX: &str = "evbus.lock.";
+pub const PREFIX: &str = "evbus.lock.";
 
 /// Who holds a lock, as far as can be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

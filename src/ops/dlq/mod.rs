@@ -13,6 +13,7 @@ mod target;
 
 pub use custody::{Custody, Kind, Return};
 pub use guard::PREFIX as TEMPORARY_POLICY;
+pub use lock::PREFIX as LOCK;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
 
