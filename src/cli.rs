@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{dlq, doctor, sandbox},
+    commands::{dlq, doctor, publish, sandbox, tail},
     settings::Globals,
 };
 
@@ -23,6 +23,10 @@ pub struct Cli {
 /// Every command there is.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Send events in the bus's envelope, checked against the catalog
+    Publish(publish::Args),
+    /// Show events as they pass, harmlessly
+    Tail(tail::Args),
     /// Look at dead letters, put them back, remove them
     #[command(subcommand)]
     Dlq(dlq::Command),

@@ -2,8 +2,10 @@
 
 pub mod dlq;
 pub mod doctor;
+pub mod publish;
 pub mod sandbox;
 mod selection;
+pub mod tail;
 mod topology;
 
 use std::ffi::OsString;
@@ -116,6 +118,8 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
     match command {
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Publish(args) => publish::run(args, context).await,
+        Command::Tail(args) => tail::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,
     }
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use clap::Args as _;
-
 use crate::{
     commands::{Context, Outcome, selection},
     duration::duration,
@@ -60,23 +58,31 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let catalog = context.catalog()?;
-    let exchange = match (&args.exchange, &catalog) {
+    let file = context.topology()?;
+    let topology = file.as_ref().map(|file| &file.topology);
+    let exchange = match (&args.exchange, topology) {
         (Some(exchange), _) => exchange.clone(),
-        (None, Some(catalog)) => catalog.exchange().to_owned(),
+        (None, Some(topology)) => topology.bus().to_owned(),
         (None, None) => {
-            return Err(Failure::usage("no_exchange", "no exchange is named, and there is no topology file to tell the bus")
-                .hint("name one: --exchange NAME, or a topology file: -f FILE"));
+            return Err(Failure::usage(
+                "no_exchange",
+                "no exchange is named, and there is no topology file to tell the bus",
+            )
+            .hint("name one: --exchange NAME, or a topology file: -f FILE"));
         }
     };
     if exchange.is_empty() {
-        return Err(Failure::usage("default_exchange", "traffic of the default exchange cannot be watched: nothing can be bound to it"));
+        return Err(Failure::usage(
+            "default_exchange",
+            "traffic of the default exchange cannot be watched: nothing can be bound to it",
+        ));
     }
     let known = |pattern: &String| {
-        let event = catalog.as_ref().and_then(|catalog| catalog.event(pattern));
-        event.map_or_else(|| pattern.clone(), |event| event.routing_key.clone())
+        let event = topology.and_then(|topology| topology.event(pattern));
+        event.map_or_else(|| pattern.clone(), |event| event.routing_key.to_string())
     };
-    let broker = context.broker(catalog.as_ref().and_then(|catalog| catalog.vhost()))?;
+    let vhost = topology.and_then(|topology| topology.vhost.as_deref());
+    let broker = context.broker(vhost.map(String::as_str))?;
     let chance = uuid::Uuid::new_v4().simple().to_string();
     let request = tail::Request {
         exchange,

@@ -6,6 +6,7 @@
 mod broker;
 mod dlq;
 mod sandbox;
+mod schema;
 mod settings;
 mod topology;
 

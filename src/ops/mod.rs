@@ -3,4 +3,6 @@
 
 pub mod dlq;
 pub mod doctor;
+pub mod publish;
 pub mod sandbox;
+pub mod tail;

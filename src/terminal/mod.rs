@@ -191,6 +191,11 @@ impl Terminal {
         }
     }
 
+    /// One word on stderr that somebody waits for, also with `--quiet`.
+    pub fn signal(&self, word: &str) {
+        self.talk(word);
+    }
+
     /// A warning on stderr, also with `--quiet`.
     pub fn warn(&self, text: &str) {
         let head = self.err_styled(&console::Style::new().yellow().bold(), "warning:");

@@ -2,5 +2,7 @@
 
 pub mod dlq;
 pub mod doctor;
+pub mod publish;
 pub mod sandbox;
 mod table;
+pub mod tail;

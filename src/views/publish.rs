@@ -13,8 +13,7 @@ pub struct View<'a> {
     terminal: &'a mut Terminal,
     closed: Option<Closed>,
     blocked: bool,
-    /// The first letter that was routed nowhere: exchange and key.
-    pub unroutable: Option<(String, String)>,
+    unroutable: Option<(String, String)>,
 }
 
 impl<'a> View<'a> {
@@ -75,9 +74,10 @@ impl<'a> View<'a> {
         self.terminal.line(&line)
     }
 
-    /// The terminal, for what comes after.
-    pub fn terminal(&mut self) -> &mut Terminal {
-        self.terminal
+    /// The first letter that was routed nowhere: exchange and key.
+    #[must_use]
+    pub fn unroutable(self) -> Option<(String, String)> {
+        self.unroutable
     }
 }
 

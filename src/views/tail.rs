@@ -27,9 +27,10 @@ impl<'a> View<'a> {
         let shown = match event {
             Event::Ready => {
                 if self.ready {
-                    self.terminal.warn_plain("ready");
+                    self.terminal.signal("ready");
                 } else {
-                    self.terminal.say(&format!("watching {}; Ctrl-C ends it", crate::terminal::neutralise(&self.patterns)));
+                    self.terminal
+                        .say(&format!("watching {}; Ctrl-C ends it", crate::terminal::neutralise(&self.patterns)));
                 }
                 Ok(())
             }
@@ -69,10 +70,24 @@ impl<'a> View<'a> {
             None => self.terminal.warn("messages were missed: the queue was full, and the broker dropped the oldest; how many is not known (--buffer N keeps more)"),
         }
         if report.undecided > 0 {
-            self.terminal.warn(&format!("--where failed on {} messages, which count as not selected", report.undecided));
+            self.terminal
+                .warn(&format!("--where failed on {} messages, which count as not selected", report.undecided));
         }
         Ok(())
     }
+}
+
+/// What an event says: the payload of its envelope, else the whole body.
+fn payload(message: &Message) -> &[u8] {
+    #[derive(serde::Deserialize)]
+    struct Envelope<'a> {
+        #[serde(rename = "event_id")]
+        _event_id: &'a str,
+        #[serde(borrow)]
+        payload: &'a serde_json::value::RawValue,
+    }
+    let envelope = serde_json::from_slice::<Envelope<'_>>(&message.body);
+    envelope.map_or(&message.body, |envelope| envelope.payload.get().as_bytes())
 }
 
 /// One message for people: when, key, type, id, and as much of the body as fits.
@@ -81,12 +96,12 @@ fn line(message: &Message, terminal: &Terminal) -> String {
     let at = p
         .timestamp
         .and_then(|seconds| jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
-        .map_or_else(|| "-".to_owned(), |at| at.strftime("%H:%M:%S").to_string());
+        .map_or_else(|| "-".to_owned(), |at| at.strftime("%H:%M:%SZ").to_string());
     let kind = selector::event_type(message).unwrap_or_else(|| "-".to_owned());
     let id = p.message_id.as_deref().unwrap_or("-");
     let head = format!("{at} {} {kind} {id} ", message.routing_key);
     let room = usize::from(terminal.width()).saturating_sub(console::measure_text_width(&head)).max(20);
-    let body = match std::str::from_utf8(&message.body) {
+    let body = match std::str::from_utf8(payload(message)) {
         Ok(text) => text.split_whitespace().collect::<Vec<_>>().join(" "),
         Err(_) => format!("({} bytes, not text)", message.body.len()),
     };

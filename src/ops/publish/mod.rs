@@ -1,6 +1,8 @@
 //! Publishing events: mandatory, confirmed, many on their way at once, and no more of them than the rate allows.
 
-use std::time::Duration;
+pub mod compose;
+
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -66,7 +68,7 @@ pub async fn run(
 ) -> Result<Report, broker::Error> {
     let connection = broker.connect("evbus publish").await?;
     let publisher = connection.publisher(Window::default()).await?;
-    let mut run = Run { publisher, listen, report: Report::default(), sent: std::collections::VecDeque::new() };
+    let mut run = Run { publisher, listen, report: Report::default(), sent: VecDeque::new() };
     let outcome = run.send_all(&connection, request.letters, request.pace, request.timeout, interrupt).await;
     let settled = run.settle_all(request.timeout).await;
     run.report.interrupted = interrupt.is_raised();
@@ -84,7 +86,7 @@ struct Run<'a, L> {
     publisher: Publisher,
     listen: &'a mut L,
     report: Report,
-    sent: std::collections::VecDeque<Name>,
+    sent: VecDeque<Name>,
 }
 
 impl<L: FnMut(Event<'_>)> Run<'_, L> {
