@@ -84,7 +84,7 @@ pub enum Taken {
 }
 
 /// One argument of a queue.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Argument {
     /// Its name.
     pub name: &'static str,

@@ -187,17 +187,18 @@ impl Expansion<'_> {
         dead_lettering(&mut arguments, kind, &self.dead, &queue);
         self.queue(queue.clone(), kind, arguments, Role::Work, format!("the queue {of}"), place);
         for subscription in &service.subscribes {
-            let (key, because) = match subscription {
-                Subscription::Key(key) => (key.value.clone(), format!("{} wants {}", *service.name, **key)),
-                Subscription::Event(name) => match self.topology.event(name) {
-                    Some(event) => (event.routing_key.value.clone(), format!("{} wants {}", *service.name, **name)),
-                    None => {
+            let (key, wanted) = match subscription {
+                Subscription::Key(key) => (key, key),
+                Subscription::Event(name) => {
+                    let Some(event) = self.topology.event(name) else {
                         self.problems.push(unknown_event(self.topology, name, name.place));
                         continue;
-                    }
-                },
+                    };
+                    (&event.routing_key, name)
+                }
             };
-            self.bind(&self.bus.clone(), &queue, &key, Role::Subscription, because, subscription.place());
+            let because = format!("{} wants {}", *service.name, **wanted);
+            self.bind(&self.bus.clone(), &queue, key, Role::Subscription, because, subscription.place());
         }
     }
 

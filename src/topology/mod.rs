@@ -6,13 +6,19 @@
 //! | where in it is something wrong | `place` |
 //! | what arguments does a queue take | `argument` |
 //! | what does a topology become on a broker | `expand`, `pattern` |
+//! | in which order is it created, and what needs what | `order` |
+//! | how does it differ from what a broker has | `diff` |
+//! | what would be done about that | `plan` |
 //! | what are objects as somebody wants them | `spec` |
 //! | which queues does a message reach | `routing` |
 
 pub mod argument;
+pub mod diff;
 pub mod expand;
 pub mod file;
+pub mod order;
 mod pattern;
 pub mod place;
+pub mod plan;
 pub mod routing;
 pub mod spec;

@@ -81,7 +81,7 @@ pub struct Problem {
     /// What stands below the excerpt's marks.
     pub label: String,
     /// A second place that has to do with it, and what it has.
-    pub also: Option<(Place, String)>,
+    pub also: Option<Box<(Place, String)>>,
     /// What would be right.
     pub help: Option<String>,
 }
@@ -101,7 +101,7 @@ impl Problem {
     /// The same problem, pointing at a second place.
     #[must_use]
     pub fn also(self, place: Place, label: impl Into<String>) -> Problem {
-        Problem { also: Some((place, label.into())), ..self }
+        Problem { also: Some(Box::new((place, label.into()))), ..self }
     }
 
     /// The same problem with what would be right.
@@ -146,8 +146,8 @@ impl Sources {
             &problem.label,
             AnnotationKind::Primary,
         ));
-        if let Some((place, label)) = &problem.also {
-            group = group.elements(self.snippet(*place, label, AnnotationKind::Context));
+        if let Some(also) = &problem.also {
+            group = group.elements(self.snippet(also.0, &also.1, AnnotationKind::Context));
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help.as_str()));

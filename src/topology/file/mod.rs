@@ -62,7 +62,8 @@ impl File {
         for (at, (name, folder, bytes)) in files.into_iter().enumerate() {
             let text = match decode(&bytes, at) {
                 Ok(text) => text,
-                Err((text, problem)) => {
+                Err(undecoded) => {
+                    let (text, problem) = *undecoded;
                     problems.push(problem);
                     sources.0.push(Source { name, folder: folder.to_owned(), text });
                     continue;
@@ -94,17 +95,20 @@ impl File {
 }
 
 /// The text of a file, or what of it can be shown and why it is none.
-fn decode(bytes: &[u8], file: usize) -> Result<String, (String, Problem)> {
+fn decode(bytes: &[u8], file: usize) -> Result<String, Box<(String, Problem)>> {
     let start = Place { file, start: 0, end: 0 };
     if bytes.len() > LARGEST {
         let problem = Problem::new(
             format!("the file has more than the {} MiB that a topology file can have", LARGEST >> 20),
             start,
         );
-        return Err((String::new(), problem.help("is this the right file? Several can be named with -f A -f B")));
+        return Err(Box::new((
+            String::new(),
+            problem.help("is this the right file? Several can be named with -f A -f B"),
+        )));
     }
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err((String::new(), Problem::new("the file is UTF-16", start).help("save it as UTF-8")));
+        return Err(Box::new((String::new(), Problem::new("the file is UTF-16", start).help("save it as UTF-8"))));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = match std::str::from_utf8(bytes) {
@@ -115,7 +119,7 @@ fn decode(bytes: &[u8], file: usize) -> Result<String, (String, Problem)> {
             let place = Place { file, start: at, end: at + '\u{fffd}'.len_utf8() };
             let problem = Problem::new(format!("byte {at} of the file is not UTF-8 text"), place)
                 .help("is this the right file? A topology file is YAML or JSON, saved as UTF-8");
-            return Err((shown, problem));
+            return Err(Box::new((shown, problem)));
         }
     };
     let strange = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
@@ -123,7 +127,8 @@ fn decode(bytes: &[u8], file: usize) -> Result<String, (String, Problem)> {
         let shown: String = text.chars().map(|c| if strange(c) { '\u{fffd}' } else { c }).collect();
         let at = text[..at].chars().map(|c| if strange(c) { 3 } else { c.len_utf8() }).sum();
         let place = Place { file, start: at, end: at + '\u{fffd}'.len_utf8() };
-        return Err((shown, Problem::new("the file has a control character in it", place).label("not text")));
+        let problem = Problem::new("the file has a control character in it", place).label("not text");
+        return Err(Box::new((shown, problem)));
     }
     Ok(text.to_owned())
 }

@@ -33,7 +33,7 @@ pub(super) fn read(trees: &[(Node, &Path)], problems: &mut Vec<Problem>) -> Topo
     reader.topology.vhost = singles.get("vhost").and_then(|entry| text(&entry.node));
     reader.topology.bus = singles.get("bus").and_then(|entry| entry.node.get("exchange")).and_then(text);
     reader.topology.naming = singles.get("naming").map_or_else(Naming::default, |entry| reader.naming(&entry.node));
-    reader.topology.audit = singles.get("audit").and_then(|entry| reader.audit(&entry.node));
+    reader.topology.audit = singles.get("audit").and_then(|entry| audit(&entry.node));
 
     for section in ["events", "services", "exchanges", "queues", "policies"] {
         let mut seen: HashMap<&str, Place> = HashMap::new();
@@ -118,7 +118,9 @@ impl Reader<'_> {
                 );
             }
             let mut rest = text.to_owned();
-            allowed.iter().for_each(|word| rest = rest.replace(word, ""));
+            for word in allowed {
+                rest = rest.replace(word, "");
+            }
             if rest.contains(['{', '}']) {
                 self.problems.push(
                     Problem::new(format!("the pattern `{}` has something else in braces", entry.key), entry.node.place)
@@ -129,18 +131,6 @@ impl Reader<'_> {
             text.clone_into(pattern);
         }
         naming
-    }
-
-    fn audit(&mut self, node: &Node) -> Option<Audit> {
-        let stream = text(node.get("stream")?)?;
-        let mut arguments = Vec::new();
-        for entry in node.entries() {
-            let key = if entry.key == "keep" { "max_age" } else { &entry.key };
-            if let Some(argument) = argument::keyed(key).and_then(|known| keyed_argument(known, entry)) {
-                arguments.push(argument);
-            }
-        }
-        Some(Audit { stream, arguments })
     }
 
     fn event(&mut self, entry: &Entry, folder: &Path) {
@@ -196,7 +186,7 @@ impl Reader<'_> {
         // What is wrong with the defaults is wrong once, however many services take them over.
         self.problems.dedup();
         let retry = match said("retry") {
-            Some(node) => self.retry(node, (entry.place, "retry")),
+            Some(node) => self.retry(node),
             None => standard_ladder(),
         };
         self.topology.services.push(Service {
@@ -212,7 +202,7 @@ impl Reader<'_> {
     }
 
     /// The delays of a ladder, one for each attempt.
-    fn retry(&mut self, node: &Node, _owner: (Place, &str)) -> Vec<Duration> {
+    fn retry(&mut self, node: &Node) -> Vec<Duration> {
         let time = |key: &str| node.get(key).and_then(|node| shape::time(node, key).ok());
         let other = node.entries().iter().find(|entry| entry.key != "delays" && entry.key != "<<");
         if let Some(delays) = node.entry("delays") {
@@ -248,13 +238,11 @@ impl Reader<'_> {
         let attempts = node.get("attempts").and_then(integer).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
         let factor = node.get("factor").and_then(number).unwrap_or(2.0);
         let max = time("max").unwrap_or(Duration::from_millis(LONGEST));
-        if max < first {
-            if let Some(entry) = node.entry("max") {
-                self.problem_once(
-                    Problem::new("the longest wait of a ladder is shorter than its first", entry.node.place)
-                        .label("less than `first`"),
-                );
-            }
+        if let (true, Some(entry)) = (max < first, node.entry("max")) {
+            self.problem_once(
+                Problem::new("the longest wait of a ladder is shorter than its first", entry.node.place)
+                    .label("less than `first`"),
+            );
         }
         ladder(first, factor, max, attempts.min(RUNGS))
     }
@@ -417,6 +405,18 @@ impl Reader<'_> {
             },
         });
     }
+}
+
+fn audit(node: &Node) -> Option<Audit> {
+    let stream = text(node.get("stream")?)?;
+    let mut arguments = Vec::new();
+    for entry in node.entries() {
+        let key = if entry.key == "keep" { "max_age" } else { &entry.key };
+        if let Some(argument) = argument::keyed(key).and_then(|known| keyed_argument(known, entry)) {
+            arguments.push(argument);
+        }
+    }
+    Some(Audit { stream, arguments })
 }
 
 /// The ladder of a file that says nothing about retries.

@@ -150,7 +150,16 @@ struct Frame {
 
 enum Open {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashMap<String, Place>, key: Option<Option<(String, Place)>> },
+    Map { entries: Vec<Entry>, seen: HashMap<String, Place>, key: Key },
+}
+
+/// The key whose value comes next.
+enum Key {
+    /// None yet: a key comes next.
+    Awaited,
+    Known(String, Place),
+    /// Not a word: that has been told, and its value goes with it.
+    Unusable,
 }
 
 impl Builder {
@@ -171,7 +180,7 @@ impl Builder {
                 Ok(())
             }
             Event::MappingStart(_, anchor, tag) => {
-                let open = Open::Map { entries: Vec::new(), seen: HashMap::new(), key: None };
+                let open = Open::Map { entries: Vec::new(), seen: HashMap::new(), key: Key::Awaited };
                 self.open(anchor, span, tag.is_some(), open);
                 Ok(())
             }
@@ -238,11 +247,10 @@ impl Builder {
         };
         match &mut frame.open {
             Open::List(items) => items.push(node),
-            Open::Map { entries, seen, key } => match key.take() {
-                None => *key = Some(as_key(node, &mut self.problems)),
-                // The key was no word: the fault is told, its value goes with it.
-                Some(None) => (),
-                Some(Some((key, place))) => {
+            Open::Map { entries, seen, key } => match std::mem::replace(key, Key::Awaited) {
+                Key::Awaited => *key = as_key(node, &mut self.problems),
+                Key::Unusable => (),
+                Key::Known(key, place) => {
                     let merge = key == "<<";
                     match seen.get(&key) {
                         Some(first) if !merge => self.problems.push(
@@ -272,20 +280,20 @@ fn foreign_tag(place: Place) -> Problem {
     Problem::new("tags mean nothing in a topology file", place).help("leave the `!…` away")
 }
 
-fn as_key(node: Node, problems: &mut Vec<Problem>) -> Option<(String, Place)> {
+fn as_key(node: Node, problems: &mut Vec<Problem>) -> Key {
     match node.value {
         Value::Scalar(_, Scalar::Null) => {
             problems.push(Problem::new("a key is missing", node.place).help("something must stand before the `:`"));
-            None
+            Key::Unusable
         }
-        Value::Scalar(text, _) => Some((text, node.place)),
+        Value::Scalar(text, _) => Key::Known(text, node.place),
         Value::List(_) | Value::Map(_) => {
             problems.push(
                 Problem::new("a key must be a word", node.place)
                     .label("is a list or a map")
                     .help("quote it if these brackets belong to a name; in a template, the placeholder was not filled"),
             );
-            None
+            Key::Unusable
         }
     }
 }
@@ -436,7 +444,7 @@ mod tests {
         assert!(root.is_some());
         let starts: Vec<_> = problems.iter().map(|problem| problem.place.start).collect();
         assert_eq!(starts, [15, 21]);
-        assert_eq!(problems[1].also.as_ref().map(|(place, _)| place.start), Some(0));
+        assert_eq!(problems[1].also.as_ref().map(|also| also.0.start), Some(0));
     }
 
     #[test]
