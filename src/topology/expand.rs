@@ -1,13 +1,13 @@
 //! What does a topology become on a broker of a given version? Services become queues, exchanges, bindings and a policy.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
 use super::{
     argument::QueueType,
-    file::{Service, Subscription, Topology},
+    file::{Event, Service, Subscription, Topology},
     pattern,
     place::{Place, Problem},
     routing::Routes,
@@ -99,6 +99,7 @@ const PRIORITY: i64 = 100;
 pub fn expand(topology: &Topology, version: Version) -> (Wanted, Vec<Problem>) {
     let mut expansion = Expansion {
         topology,
+        events: topology.events.iter().map(|event| (event.name.as_str(), event)).collect(),
         bus: topology.bus().to_owned(),
         dead: topology.naming.dead_letter_exchange.replace("{bus}", topology.bus()),
         retry: topology.naming.retry_exchange.replace("{bus}", topology.bus()),
@@ -107,7 +108,14 @@ pub fn expand(topology: &Topology, version: Version) -> (Wanted, Vec<Problem>) {
     };
     if topology.has_bus() {
         expansion.bus();
-        topology.services.iter().for_each(|service| expansion.service(service));
+        let mut queues = HashSet::new();
+        for service in &topology.services {
+            // Two services on one queue: `lint` says that. It is one queue all the same, as the first of them wants it.
+            if queues.insert(service.queue.as_str()) {
+                expansion.lay_out(service);
+            }
+            expansion.subscribe(service);
+        }
         if version >= LIMITED {
             expansion.no_delivery_limit();
         }
@@ -119,6 +127,7 @@ pub fn expand(topology: &Topology, version: Version) -> (Wanted, Vec<Problem>) {
 
 struct Expansion<'a> {
     topology: &'a Topology,
+    events: HashMap<&'a str, &'a Event>,
     bus: String,
     dead: String,
     retry: String,
@@ -153,7 +162,7 @@ impl Expansion<'_> {
         self.wanted.exchanges.push(Wish { spec, role, because, place });
     }
 
-    fn service(&mut self, service: &Service) {
+    fn lay_out(&mut self, service: &Service) {
         let naming = &self.topology.naming;
         let named = |pattern: &str| pattern.replace("{queue}", &service.queue).replace("{service}", &service.name);
         let (queue, kind, place) = (service.queue.value.clone(), service.kind.value, service.name.place);
@@ -185,20 +194,27 @@ impl Expansion<'_> {
         let mut arguments: Table =
             service.arguments.iter().map(|argument| (argument.name.clone(), argument.value.clone())).collect();
         dead_lettering(&mut arguments, kind, &self.dead, &queue);
-        self.queue(queue.clone(), kind, arguments, Role::Work, format!("the queue {of}"), place);
+        self.queue(queue, kind, arguments, Role::Work, format!("the queue {of}"), place);
+    }
+
+    fn subscribe(&mut self, service: &Service) {
+        let mut bound = HashSet::new();
         for subscription in &service.subscribes {
             let (key, wanted) = match subscription {
                 Subscription::Key(key) => (key, key),
                 Subscription::Event(name) => {
-                    let Some(event) = self.topology.event(name) else {
+                    let Some(event) = self.events.get(name.as_str()) else {
                         self.problems.push(unknown_event(self.topology, name, name.place));
                         continue;
                     };
                     (&event.routing_key, name)
                 }
             };
+            if !bound.insert(key.as_str()) {
+                continue;
+            }
             let because = format!("{} wants {}", *service.name, **wanted);
-            self.bind(&self.bus.clone(), &queue, key, Role::Subscription, because, subscription.place());
+            self.bind(&self.bus.clone(), &service.queue, key, Role::Subscription, because, subscription.place());
         }
     }
 
@@ -290,10 +306,7 @@ impl Expansion<'_> {
     ) {
         arguments.insert(QueueType::ARGUMENT.to_owned(), Field::text(kind.word()));
         let spec = QueueSpec { name, durable: true, exclusive: false, auto_delete: false, arguments };
-        // Two services on one queue: `lint` says that; it is one queue all the same.
-        if !self.wanted.queues.iter().any(|other| role == Role::Work && other.spec == spec) {
-            self.wanted.queues.push(Wish { spec, role, because, place });
-        }
+        self.wanted.queues.push(Wish { spec, role, because, place });
     }
 
     fn bind(&mut self, source: &str, queue: &str, key: &str, role: Role, because: String, place: Place) {
@@ -420,5 +433,136 @@ fn clashes<'a>(what: &str, names: impl Iterator<Item = (&'a String, Place, &'a s
                     .help("rename one of them, or change how names are made under `naming:`"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::topology::file::File;
+
+    fn wanted(text: &str, version: Version) -> (Wanted, Vec<Problem>) {
+        let text = format!("evbus: 1\n{text}");
+        let file = File::read(vec![("f".to_owned(), Path::new(""), text.into_bytes())]).expect("a right file");
+        expand(&file.topology, version)
+    }
+
+    const SERVICE: &str = "events: {A: {routing_key: a.b}}\nservices: {s: {subscribes: [A, {key: \"x.#\"}, A], retry: {delays: [1s, 10s, 1s]}}}\naudit: {stream: log, keep: 30d}\n";
+
+    fn lines(wanted: &Wanted) -> Vec<String> {
+        let arguments = |table: &Table| {
+            let one = |(name, field): (&String, &Field)| match field.as_int() {
+                Some(number) => format!("{name}={number}"),
+                None => format!("{name}={}", field.as_str().unwrap_or("?")),
+            };
+            table.iter().map(one).collect::<Vec<_>>().join(" ")
+        };
+        let exchanges = wanted.exchanges.iter().map(|wish| format!("{} {}", wish.spec.kind, wish.spec.name));
+        let queues =
+            wanted.queues.iter().map(|wish| format!("{}: {}", wish.spec.name, arguments(&wish.spec.arguments)));
+        let bindings = wanted
+            .bindings
+            .iter()
+            .map(|wish| format!("{} -{}-> {}", wish.spec.source, wish.spec.key, wish.spec.destination));
+        let policies = wanted
+            .policies
+            .iter()
+            .map(|wish| format!("{} {} {}", wish.spec.name, wish.spec.pattern, wish.spec.apply_to));
+        exchanges.chain(queues).chain(bindings).chain(policies).collect()
+    }
+
+    #[test]
+    fn a_service_becomes_a_queue_a_dlq_and_a_ladder_that_lose_nothing_between_them() {
+        let (wanted, problems) = wanted(SERVICE, Version::new(4, 0, 5));
+        assert!(problems.is_empty());
+        assert_eq!(
+            lines(&wanted),
+            [
+                "topic events",
+                "topic events.dlx",
+                "topic events.retry",
+                "s.dlq: x-queue-type=quorum",
+                "s.retry.1s: x-dead-letter-exchange= x-dead-letter-routing-key=s x-dead-letter-strategy=at-least-once x-message-ttl=1000 x-overflow=reject-publish x-queue-type=quorum",
+                "s.retry.10s: x-dead-letter-exchange= x-dead-letter-routing-key=s x-dead-letter-strategy=at-least-once x-message-ttl=10000 x-overflow=reject-publish x-queue-type=quorum",
+                "s: x-dead-letter-exchange=events.dlx x-dead-letter-routing-key=s x-dead-letter-strategy=at-least-once x-overflow=reject-publish x-queue-type=quorum",
+                "log: x-max-age=30D x-queue-type=stream",
+                "events.dlx -s-> s.dlq",
+                "events.retry -s.1-> s.retry.1s",
+                "events.retry -s.3-> s.retry.1s",
+                "events.retry -s.2-> s.retry.10s",
+                "events -a.b-> s",
+                "events -x.#-> s",
+                "events -#-> log",
+                "events.dlx -#-> log",
+                "events.retry -#-> log",
+                "evbus-events-dlq ^s\\.dlq$ quorum_queues",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_delivery_limit_is_lifted_by_policy_and_never_before_4_0() {
+        let (wanted, _) = wanted(SERVICE, Version::new(3, 13, 7));
+        assert!(wanted.policies.is_empty());
+        assert!(wanted.queues.iter().all(|queue| !queue.spec.arguments.contains_key("x-delivery-limit")));
+    }
+
+    #[test]
+    fn a_classic_service_is_classic_throughout_and_dead_letters_at_most_once() {
+        let text = "services: {s: {queue: {type: classic}, retry: {delays: [1s]}, dead_letters: {keep: 1d, max: 5, enforce: true}}}\n";
+        let (wanted, _) = wanted(text, Version::new(4, 3, 0));
+        let queues: Vec<String> = lines(&wanted).into_iter().filter(|line| line.contains("x-queue-type")).collect();
+        assert_eq!(
+            queues,
+            [
+                "s.dlq: x-max-length=5 x-message-ttl=86400000 x-queue-type=classic",
+                "s.retry.1s: x-dead-letter-exchange= x-dead-letter-routing-key=s x-message-ttl=1000 x-queue-type=classic",
+                "s: x-dead-letter-exchange=events.dlx x-dead-letter-routing-key=s x-queue-type=classic",
+            ]
+        );
+        assert!(wanted.policies.is_empty(), "a classic queue has no delivery limit");
+    }
+
+    #[test]
+    fn names_follow_the_naming_and_limits_that_are_not_enforced_stay_out_of_the_broker() {
+        let text = "bus: {exchange: shop}\nnaming: {queue: \"q.{service}\", dead_letter_queue: \"{service}_error\", retry_queue: \"{queue}_wait_{delay}\", dead_letter_exchange: \"{bus}-dead\", retry_exchange: \"{bus}-again\"}\nservices: {s: {retry: {delays: [90s]}, dead_letters: {max: 5}}}\n";
+        let (wanted, _) = wanted(text, Version::new(4, 3, 0));
+        let names: Vec<&str> = wanted.exchanges.iter().map(|wish| wish.spec.name.as_str()).collect();
+        assert_eq!(names, ["shop", "shop-dead", "shop-again"]);
+        let names: Vec<&str> = wanted.queues.iter().map(|wish| wish.spec.name.as_str()).collect();
+        assert_eq!(names, ["s_error", "q.s_wait_1m30s", "q.s"]);
+        assert!(!wanted.queues[0].spec.arguments.contains_key("x-max-length"));
+        assert_eq!(wanted.policies[0].spec.name, "evbus-shop-dlq");
+    }
+
+    #[test]
+    fn a_subscription_to_an_event_that_is_not_there_is_a_problem_with_the_nearest_one() {
+        let (wanted, problems) = wanted(
+            "events: {QuoteCreated: {routing_key: a}}\nservices: {s: {subscribes: [QuoteCreatd]}}\n",
+            Version::new(4, 3, 0),
+        );
+        assert_eq!(problems[0].help.as_deref(), Some("did you mean `QuoteCreated`?"));
+        assert!(wanted.bindings.iter().all(|binding| binding.role != Role::Subscription));
+    }
+
+    #[test]
+    fn five_thousand_services_are_laid_out_and_ordered_quickly() {
+        use std::fmt::Write as _;
+        let mut text = "evbus: 1\nevents:\n".to_owned();
+        for n in 0..5000 {
+            let _ = writeln!(text, "  Event{n}: {{ routing_key: event.n{n} }}");
+        }
+        text.push_str("services:\n");
+        for n in 0..5000 {
+            let _ = writeln!(text, "  service-{n}: {{ subscribes: [Event{n}, Event{}] }}", (n * 7) % 5000);
+        }
+        let started = std::time::Instant::now();
+        let file = File::read(vec![("f".to_owned(), Path::new(""), text.into_bytes())]).expect("a right file");
+        let (wanted, _) = expand(&file.topology, Version::new(4, 3, 0));
+        let steps = crate::topology::order::order(&wanted);
+        assert!(steps.len() > 5000 * 17);
+        assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
     }
 }

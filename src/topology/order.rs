@@ -91,6 +91,8 @@ pub enum Stage {
 #[must_use]
 pub fn order(wanted: &Wanted) -> Vec<Step> {
     let plan = Plan::of(wanted);
+    let stages: HashMap<&str, Stage> =
+        wanted.queues.iter().map(|wish| (wish.spec.name.as_str(), plan.stage_of_queue(wish))).collect();
     let mut steps: Vec<Step> = Vec::new();
     for wish in &wanted.exchanges {
         steps.push(step(wish, Object::Exchange(wish.spec.clone()), Stage::Exchanges));
@@ -103,7 +105,7 @@ pub fn order(wanted: &Wanted) -> Vec<Step> {
         steps.push(step(wish, Object::Queue(wish.spec.clone()), stage));
     }
     for wish in &wanted.bindings {
-        let stage = plan.stage_of_binding(wish, wanted);
+        let stage = plan.stage_of_binding(&wish.spec, &stages);
         steps.push(step(wish, Object::Binding(wish.spec.clone()), stage));
     }
     steps.sort_by_key(|step| step.stage);
@@ -193,14 +195,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    fn stage_of_binding(&self, wish: &Wish<BindingSpec>, wanted: &Wanted) -> Stage {
-        let binding = &wish.spec;
+    fn stage_of_binding(&self, binding: &BindingSpec, stages: &HashMap<&str, Stage>) -> Stage {
         if !self.catching.contains(binding.source.as_str()) {
             return Stage::Inlets;
         }
-        let to = wanted.queues.iter().find(|queue| binding.is_to_queue() && queue.spec.name == binding.destination);
-        match to.map(|queue| self.stage_of_queue(queue)) {
-            Some(Stage::Queues(_)) => Stage::LaterCatchingBindings,
+        match stages.get(binding.destination.as_str()) {
+            Some(Stage::Queues(_)) if binding.is_to_queue() => Stage::LaterCatchingBindings,
             _ => Stage::CatchingBindings,
         }
     }

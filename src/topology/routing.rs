@@ -3,7 +3,7 @@
 //! The rules are the broker's own: every exchange is passed at most once, so cycles end; an alternate exchange takes over
 //! where not a single binding matched; a queue gets one copy, however many ways lead to it.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use super::spec::{BindingSpec, ExchangeSpec};
 use crate::message::{Field, Table};
@@ -23,6 +23,10 @@ struct Exchange {
     kind: Kind,
     alternate: Option<String>,
     bindings: Vec<BindingSpec>,
+    /// The bindings by their key: a bus has thousands of them.
+    literal: HashMap<String, Vec<usize>>,
+    /// Those with wildcards.
+    patterns: Vec<usize>,
 }
 
 /// How an exchange decides.
@@ -101,6 +105,11 @@ impl Routes {
     /// Adds a binding. One from or to something that was not added leads nowhere, as on the broker.
     pub fn bind(&mut self, binding: &BindingSpec) {
         if let Some(exchange) = self.exchanges.get_mut(&binding.source) {
+            let at = exchange.bindings.len();
+            if binding.key.split('.').any(|word| word == "*" || word == "#") {
+                exchange.patterns.push(at);
+            }
+            exchange.literal.entry(binding.key.clone()).or_default().push(at);
             exchange.bindings.push(binding.clone());
         }
     }
@@ -135,7 +144,7 @@ impl Routes {
             let Some(here) = self.exchanges.get(name) else { continue };
             let certain = certain && here.kind != Kind::Unknown;
             let mut matched = false;
-            for binding in here.bindings.iter().filter(|binding| here.kind.takes(binding, keys, headers)) {
+            for binding in here.taking(keys, headers) {
                 matched = true;
                 let mut path = path.clone();
                 path.push(Hop { exchange: name.to_owned(), key: binding.key.clone(), alternate: false });
@@ -195,15 +204,23 @@ fn arrive<'a>(found: &mut BTreeMap<&'a str, Reached>, queue: &'a str, path: Vec<
     }
 }
 
-impl Kind {
-    /// Whether a binding takes a message with these keys and headers.
-    fn takes(self, binding: &BindingSpec, keys: &[&str], headers: Option<&Table>) -> bool {
-        match self {
-            Kind::Topic => keys.iter().any(|key| topic_matches(&binding.key, key)),
-            Kind::Direct => keys.contains(&binding.key.as_str()),
-            Kind::Headers => headers_match(&binding.arguments, headers),
-            Kind::Fanout | Kind::Unknown => true,
-        }
+impl Exchange {
+    /// The bindings that take a message with these keys and headers, in the order they were added.
+    fn taking(&self, keys: &[&str], headers: Option<&Table>) -> Vec<&BindingSpec> {
+        let literal = || keys.iter().filter_map(|key| self.literal.get(*key)).flatten().copied();
+        let at: BTreeSet<usize> = match self.kind {
+            Kind::Direct => literal().collect(),
+            Kind::Topic => {
+                let matching = |at: &usize| keys.iter().any(|key| topic_matches(&self.bindings[*at].key, key));
+                literal().chain(self.patterns.iter().copied()).filter(matching).collect()
+            }
+            Kind::Headers => {
+                let matching = |at: &usize| headers_match(&self.bindings[*at].arguments, headers);
+                (0..self.bindings.len()).filter(matching).collect()
+            }
+            Kind::Fanout | Kind::Unknown => (0..self.bindings.len()).collect(),
+        };
+        at.into_iter().map(|at| &self.bindings[at]).collect()
     }
 }
 
