@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{dlq, doctor, publish, sandbox, tail},
+    commands::{apply, dlq, doctor, init, lint, plan, publish, sandbox, tail},
     settings::Globals,
 };
 
@@ -23,6 +23,14 @@ pub struct Cli {
 /// Every command there is.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a commented topology file to start from
+    Init(init::Args),
+    /// Check the topology file offline
+    Lint(lint::Args),
+    /// Show what apply would change, and why
+    Plan(plan::Args),
+    /// Make the broker match the topology file
+    Apply(apply::Args),
     /// Send events in the bus's envelope, checked against the catalog
     Publish(publish::Args),
     /// Show events as they pass, harmlessly

@@ -1,7 +1,11 @@
 //! WHAT WAS ASKED: each file holds the arguments of one command and their translation to a request of `ops`.
 
+pub mod apply;
 pub mod dlq;
 pub mod doctor;
+pub mod init;
+pub mod lint;
+pub mod plan;
 pub mod publish;
 pub mod sandbox;
 mod selection;
@@ -116,8 +120,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
     match command {
+        Command::Apply(args) => apply::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Init(args) => init::run(args, context),
+        Command::Lint(args) => lint::run(args, context),
+        Command::Plan(args) => plan::run(args, context).await,
         Command::Publish(args) => publish::run(args, context).await,
         Command::Tail(args) => tail::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,

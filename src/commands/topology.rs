@@ -8,7 +8,8 @@ use std::{
 use super::Context;
 use crate::{
     failure::Failure,
-    topology::file::{File, LARGEST},
+    ops::plan::Error,
+    topology::file::{File, LARGEST, Malformed},
 };
 
 /// The file that is read where none is named.
@@ -69,4 +70,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         };
     }
     Failure::usage("topology_file", format!("cannot read {name}")).because(error)
+}
+
+/// A plan that cannot be made: what the file asks for is shown where it asks for it.
+pub(super) fn unmakeable(error: Error, file: &File) -> Failure {
+    match error {
+        Error::Unmakeable(problems) => Malformed { problems, sources: file.sources.clone() }.into(),
+        other => other.into(),
+    }
 }

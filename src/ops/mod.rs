@@ -1,8 +1,11 @@
 //! WHAT HAPPENS: verbs over the broker. They know no flags, no environment and no stream; they tell events to a listener and
 //! return reports.
 
+pub mod apply;
 pub mod dlq;
 pub mod doctor;
+pub mod observe;
+pub mod plan;
 pub mod publish;
 pub mod sandbox;
 pub mod tail;

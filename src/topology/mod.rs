@@ -9,6 +9,7 @@
 //! | in which order is it created, and what needs what | `order` |
 //! | how does it differ from what a broker has | `diff` |
 //! | what would be done about that | `plan` |
+//! | what is wrong with it that the file alone can tell | `lint` |
 //! | what are objects as somebody wants them | `spec` |
 //! | which queues does a message reach | `routing` |
 
@@ -16,6 +17,7 @@ pub mod argument;
 pub mod diff;
 pub mod expand;
 pub mod file;
+pub mod lint;
 pub mod order;
 mod pattern;
 pub mod place;

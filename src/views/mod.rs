@@ -1,7 +1,10 @@
 //! WHAT IS SEEN: events and reports become words, tables and JSON.
 
+pub mod apply;
 pub mod dlq;
 pub mod doctor;
+pub mod lint;
+pub mod plan;
 pub mod publish;
 pub mod sandbox;
 mod table;

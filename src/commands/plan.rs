@@ -1,0 +1,33 @@
+//! `evbus plan`
+
+use std::path::PathBuf;
+
+use crate::{
+    commands::{Context, Outcome, topology::unmakeable},
+    exit::Exit,
+    ops::plan,
+    views,
+};
+
+/// Show what apply would change, and why
+///
+/// Compares the topology file with the broker as the broker itself would, and changes nothing. Needs the management API.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The topology file [default: evbus.yaml]
+    file: Option<PathBuf>,
+
+    /// End with 4 when the broker differs from the file
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// Runs it.
+pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    let file = context.require_topology(args.file.as_deref())?;
+    let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
+    let plan = plan::run(&broker, &file.topology).await.map_err(|error| unmakeable(error, &file))?;
+    let name = file.topology.name.as_ref().map(|name| name.value.as_str());
+    views::plan::show(&mut context.terminal, &plan, &broker.identity(), name)?;
+    Ok(if args.exit_code && plan.differs() { Exit::Differs } else { Exit::Done })
+}

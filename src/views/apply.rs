@@ -1,0 +1,126 @@
+//! What an apply shows: the plan and a question, one line per change, the sum.
+
+use serde_json::json;
+
+use crate::{
+    broker::Identity,
+    failure::Failure,
+    ops::{
+        apply::{Event, Report},
+        plan::Error,
+    },
+    terminal::{Closed, Consent, Progress, Terminal},
+    topology::plan::{Change, Plan},
+    views::plan,
+};
+
+/// Shows an apply.
+pub struct View<'a> {
+    terminal: &'a mut Terminal,
+    progress: Option<Progress>,
+    seen: u64,
+    closed: Option<Closed>,
+    told: (usize, usize, usize),
+}
+
+impl<'a> View<'a> {
+    /// A view on that terminal.
+    pub fn new(terminal: &'a mut Terminal) -> View<'a> {
+        View { terminal, progress: None, seen: 0, closed: None, told: (0, 0, 0) }
+    }
+
+    /// Shows what would be done, and asks where there is anything to do.
+    pub fn consent(&mut self, plan: &Plan, identity: &Identity, name: Option<&str>) -> Consent {
+        plan::preview(self.terminal, plan, identity, name);
+        let consent = if plan.is_empty() { Consent::Given } else { self.terminal.consent("apply this?") };
+        if consent == Consent::Given {
+            self.progress = Some(self.terminal.progress(plan.changes.len() as u64, "objects"));
+        }
+        consent
+    }
+
+    /// One change.
+    pub fn event(&mut self, event: &Event<'_>) {
+        self.seen += 1;
+        if let Some(progress) = &self.progress {
+            progress.at(self.seen);
+        }
+        let (word, change, error) = match event {
+            Event::Applied(change) => {
+                self.told.0 += 1;
+                ("applied", change, None)
+            }
+            Event::Failed(change, error) => {
+                self.told.1 += 1;
+                ("failed", change, Some(*error))
+            }
+            Event::Skipped(change, because) => {
+                self.told.2 += 1;
+                ("skipped", change, Some(*because))
+            }
+        };
+        let shown = self.line(word, change, error);
+        if let (Err(closed), None) = (shown, &self.closed) {
+            self.closed = Some(closed);
+        }
+    }
+
+    fn line(&mut self, word: &str, change: &Change, error: Option<&str>) -> Result<(), Closed> {
+        if self.closed.is_some() {
+            // The reader has gone; what was begun goes on to its end.
+            return Ok(());
+        }
+        let (action, kind, name) = (change.action.word(), change.object.kind(), change.object.name());
+        if self.terminal.is_json() {
+            let mut line = json!({ "event": word, "action": action, "kind": kind, "name": name });
+            if let Some(error) = error {
+                line["error"] = error.into();
+            }
+            return self.terminal.json(&line);
+        }
+        match error {
+            None if action == "create" => {
+                self.terminal.line(&format!("created {kind} {}", self.terminal.foreign(&name)))
+            }
+            None => self.terminal.line(&format!("updated {kind} {}", self.terminal.foreign(&name))),
+            Some(error) => {
+                let line = format!("{word} {kind} {}: {}", self.terminal.foreign(&name), self.terminal.foreign(error));
+                self.terminal.line(&line)
+            }
+        }
+    }
+
+    /// The sum; a failure passes through. The summary is written in either case.
+    ///
+    /// # Errors
+    /// The run's own failure; objects that are not there as wanted although they were made.
+    pub fn finish(mut self, outcome: Result<Report, Error>) -> Result<Report, Failure> {
+        if let Some(progress) = self.progress.take() {
+            progress.done();
+        }
+        let (applied, failed, skipped) = self.told;
+        if let Some(closed) = self.closed {
+            return Err(closed.into());
+        }
+        if self.terminal.is_json() {
+            let report = outcome.as_ref().ok();
+            self.terminal.json(&json!({
+                "event": "summary", "applied": applied, "failed": failed, "skipped": skipped,
+                "unchanged": report.map(|report| report.unchanged), "interrupted": report.is_some_and(|report| report.interrupted),
+            }))?;
+        }
+        let report = outcome?;
+        if !self.terminal.is_json() {
+            let stopped = if report.interrupted { ", stopped before the rest" } else { "" };
+            self.terminal.line(&if applied + failed + skipped == 0 && !report.interrupted {
+                format!("nothing to do: {} objects are as wanted", report.unchanged)
+            } else {
+                format!(
+                    "{applied} applied, {failed} failed, {skipped} skipped, {} as wanted before{stopped}",
+                    report.unchanged
+                )
+            })?;
+        }
+        Ok(report)
+    }
+}

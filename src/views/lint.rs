@@ -1,0 +1,47 @@
+//! What lint shows: a table of findings, or one JSON document.
+
+use serde_json::{Value, json};
+
+use crate::{
+    terminal::{Closed, Terminal},
+    topology::{
+        lint::{Finding, Level},
+        place::Sources,
+    },
+    views::table::Table,
+};
+
+/// Shows the findings.
+///
+/// # Errors
+/// When the reader has gone.
+pub fn show(terminal: &mut Terminal, findings: &[Finding], sources: &Sources) -> Result<(), Closed> {
+    if terminal.is_json() {
+        let findings: Vec<Value> = findings.iter().map(|finding| document(finding, sources)).collect();
+        return terminal.json(&json!({ "format": "evbus.lint/1", "findings": findings }));
+    }
+    if findings.is_empty() {
+        return terminal.line("nothing found");
+    }
+    let mut table = Table::new(&["LEVEL", "RULE", "PLACE", "FINDING"]);
+    for finding in findings {
+        let text = format!("{}. {}", finding.message, finding.fix);
+        let place = sources.position(finding.place).to_string();
+        table.row(terminal, [finding.level.word().to_owned(), finding.rule.to_owned(), place, text]);
+    }
+    for line in table.lines(terminal) {
+        terminal.line(&line)?;
+    }
+    let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
+    let (errors, warnings, infos) = (count(Level::Error), count(Level::Warning), count(Level::Info));
+    terminal.say(&format!("{errors} errors, {warnings} warnings, {infos} infos"));
+    Ok(())
+}
+
+fn document(finding: &Finding, sources: &Sources) -> Value {
+    let position = sources.position(finding.place);
+    json!({
+        "rule": finding.rule, "level": finding.level, "file": position.file, "line": position.line,
+        "column": position.column, "message": finding.message, "fix": finding.fix,
+    })
+}

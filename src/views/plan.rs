@@ -1,0 +1,111 @@
+//! What a plan looks like: a table of changes with their reasons, or one JSON document.
+
+use serde_json::{Value, json};
+
+use crate::{
+    broker::Identity,
+    terminal::{Closed, Terminal},
+    topology::plan::{Action, Change, Plan},
+    views::table::Table,
+};
+
+/// Shows a plan as the data of the command.
+///
+/// # Errors
+/// When the reader has gone.
+pub fn show(terminal: &mut Terminal, plan: &Plan, identity: &Identity, name: Option<&str>) -> Result<(), Closed> {
+    if terminal.is_json() {
+        return terminal.json(&document(plan, identity, name));
+    }
+    header(terminal, identity, name);
+    let lines = lines(terminal, plan);
+    for line in lines {
+        terminal.line(&line)?;
+    }
+    for warning in &plan.warnings {
+        terminal.warn(&terminal.foreign(warning));
+    }
+    terminal.line(&summary(plan))
+}
+
+/// Shows a plan before it is carried out: as talk, so that stdout has the outcome alone.
+pub fn preview(terminal: &Terminal, plan: &Plan, identity: &Identity, name: Option<&str>) {
+    header(terminal, identity, name);
+    for line in lines(terminal, plan) {
+        terminal.say(&line);
+    }
+    for warning in &plan.warnings {
+        terminal.warn(&terminal.foreign(warning));
+    }
+    if !plan.changes.is_empty() {
+        terminal.say(&summary(plan));
+    }
+}
+
+fn header(terminal: &Terminal, identity: &Identity, name: Option<&str>) {
+    let whose = name.map_or_else(String::new, |name| format!(" of {}", terminal.foreign(name)));
+    terminal.say(&format!("plan{whose} for {}", terminal.foreign(&identity.to_string())));
+}
+
+fn lines(terminal: &Terminal, plan: &Plan) -> Vec<String> {
+    if plan.changes.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(&["ACTION", "KIND", "NAME", "BECAUSE"]);
+    for change in &plan.changes {
+        let action = match &change.blocked {
+            Some(_) => format!("{} (blocked)", change.action.word()),
+            None => change.action.word().to_owned(),
+        };
+        let mut because = change.because.clone();
+        for more in
+            [change.blocked.as_ref().map(|blocked| &blocked.because), change.risk.as_ref()].into_iter().flatten()
+        {
+            because.push_str(". ");
+            because.push_str(more);
+        }
+        table.row(terminal, [action, change.object.kind().to_owned(), change.object.name(), because]);
+    }
+    table.lines(terminal)
+}
+
+/// The sum of a plan in a line.
+fn summary(plan: &Plan) -> String {
+    let doable = plan.doable();
+    let rest = match (plan.unchanged, plan.blocked()) {
+        (0, 0) => String::new(),
+        (unchanged, 0) => format!(", {unchanged} as wanted"),
+        (unchanged, blocked) => format!(", {blocked} blocked, {unchanged} as wanted"),
+    };
+    if plan.blind {
+        return format!("{doable} to declare");
+    }
+    match doable {
+        0 if plan.blocked() == 0 => format!("nothing to do{rest}"),
+        _ => format!("{} to create, {} to update{rest}", plan.count(Action::Create), plan.count(Action::Update)),
+    }
+}
+
+fn document(plan: &Plan, identity: &Identity, name: Option<&str>) -> Value {
+    let changes: Vec<Value> = plan.changes.iter().map(change).collect();
+    let count = |action| plan.count(action);
+    json!({
+        "format": "evbus.plan/1",
+        "name": name, "host": identity.host, "vhost": identity.vhost, "user": identity.user,
+        "changes": changes,
+        "warnings": plan.warnings,
+        "summary": {
+            "create": count(Action::Create), "update": count(Action::Update), "replace": count(Action::Replace),
+            "delete": 0, "keep": count(Action::Keep), "blocked": plan.blocked(), "unchanged": plan.unchanged,
+        },
+    })
+}
+
+fn change(change: &Change) -> Value {
+    json!({
+        "action": change.action, "kind": change.object.kind(), "name": change.object.name(),
+        "because": change.because, "risk": change.risk,
+        "blocked": change.blocked.as_ref().map(|blocked| &blocked.because),
+        "differences": change.differences,
+    })
+}
