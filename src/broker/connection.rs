@@ -11,10 +11,12 @@ use lapin::{
 };
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
+use tokio_rustls::rustls;
 
 use super::{
     Address, CLOSING, Deliveries, Endpoint, Error, Publisher, Version, Window,
     dial::{self, Kit, Overheard},
+    error::tls_cause,
     tls,
 };
 
@@ -152,11 +154,18 @@ fn refusal(error: &lapin::Error, endpoint: &Endpoint, address: &Address, overhea
             _ => Error::Protocol { what },
         };
     }
+    if let ErrorKind::IOError(source) = error.kind()
+        && let Some(rustls::Error::AlertReceived(alert)) = tls_cause(source.as_ref())
+    {
+        // TLS 1.3 lets a client finish its handshake before the server has looked at its certificate.
+        let source = std::io::Error::other(rustls::Error::AlertReceived(*alert));
+        return Error::ClientCertificate { host, source };
+    }
     match overheard.first().as_slice() {
         // A TLS record: alert (21) or handshake (22), version 3.
         [21 | 22, 3, ..] => Error::TlsPort { host },
-        // A TLS listener that hangs up without a word, as RabbitMQ's does.
-        [] if !address.tls => Error::Hangup { host, because: error.to_string() },
+        // RabbitMQ's TLS listeners hang up like this on clear text, and on a client without a certificate.
+        [] => Error::Hangup { host, because: error.to_string() },
         // An AMQP method frame on channel 0, or AMQP's own answer to a version it does not speak.
         [1, 0, 0, ..] => Error::Lost { because: error.to_string() },
         _ => Error::NotAmqp { host },

@@ -198,5 +198,5 @@ async fn consume(channel: &lapin::Channel, queue: &str, generation: u32) -> Resu
     channel
         .basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default())
         .await
-        .map_err(|e| Error::from_lapin(&e))
+        .map_err(|e| Error::from_lapin(&e).needing("read"))
 }

@@ -42,7 +42,7 @@ impl Connection {
             ..ExchangeDeclareOptions::default()
         };
         let arguments = wire::table(&exchange.arguments)?;
-        self.once(async |channel| channel.exchange_declare(name, kind, options, arguments).await).await
+        self.once("configure", async |channel| channel.exchange_declare(name, kind, options, arguments).await).await
     }
 
     /// Creates a queue, or finds an equal one.
@@ -58,7 +58,7 @@ impl Connection {
             ..QueueDeclareOptions::default()
         };
         let arguments = wire::table(&queue.arguments)?;
-        self.once(async |channel| channel.queue_declare(name, options, arguments).await.map(drop)).await
+        self.once("configure", async |channel| channel.queue_declare(name, options, arguments).await.map(drop)).await
     }
 
     /// Creates a binding; one that exists is left as it is.
@@ -71,7 +71,7 @@ impl Connection {
         let key = wire::short("a routing key", &binding.key)?;
         let arguments = wire::table(&binding.arguments)?;
         let to_queue = binding.is_to_queue();
-        self.once(async |channel| {
+        self.once("write on the destination and read on the source", async |channel| {
             if to_queue {
                 channel.queue_bind(destination, source, key, QueueBindOptions::default(), arguments).await
             } else {
@@ -87,7 +87,7 @@ impl Connection {
     /// No permission; a lost connection. A queue that is not there counts as deleted.
     pub async fn delete_queue(&self, queue: &str) -> Result<u32, Error> {
         let name = wire::short("a queue name", queue)?;
-        self.once(async |channel| channel.queue_delete(name, QueueDeleteOptions::default()).await).await
+        self.once("configure", async |channel| channel.queue_delete(name, QueueDeleteOptions::default()).await).await
     }
 
     /// What a passive declaration tells of a queue; `None` when there is no such queue.
@@ -97,7 +97,10 @@ impl Connection {
     pub async fn look_up(&self, queue: &str) -> Result<Option<Passive>, Error> {
         let name = wire::short("a queue name", queue)?;
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-        match self.once(async |channel| channel.queue_declare(name, options, FieldTable::default()).await).await {
+        match self
+            .once("configure", async |channel| channel.queue_declare(name, options, FieldTable::default()).await)
+            .await
+        {
             Ok(found) => Ok(Some(Passive { ready: found.message_count(), consumers: found.consumer_count() })),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -115,7 +118,7 @@ impl Connection {
         let name = wire::short("an exchange name", exchange)?;
         let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
         let found = self
-            .once(async |channel| {
+            .once("configure", async |channel| {
                 channel.exchange_declare(name, ExchangeKind::Direct, options, FieldTable::default()).await
             })
             .await;
@@ -126,11 +129,15 @@ impl Connection {
         }
     }
 
-    /// One call on a channel that is thrown away after it.
-    async fn once<T>(&self, call: impl AsyncFnOnce(&lapin::Channel) -> lapin::Result<T>) -> Result<T, Error> {
+    /// One call on a channel that is thrown away after it, and the permission it takes.
+    async fn once<T>(
+        &self,
+        permission: &str,
+        call: impl AsyncFnOnce(&lapin::Channel) -> lapin::Result<T>,
+    ) -> Result<T, Error> {
         let channel = self.channel().await?;
         let answer = self.bounded(call(&channel)).await?;
         let _ = channel.close(200, ShortString::from("done")).await;
-        answer.map_err(|error| Error::from_lapin(&error))
+        answer.map_err(|error| Error::from_lapin(&error).needing(permission))
     }
 }

@@ -184,7 +184,13 @@ pub enum Error {
         /// What ended it.
         because: String,
     },
-    /// The broker ended a channel or the connection otherwise.
+    /// The broker ended the connection, and with it whatever else went on there, for something that was asked on it.
+    #[error("the broker ended the connection: {what}")]
+    Ended {
+        /// In its words.
+        what: String,
+    },
+    /// The broker ended a channel otherwise.
     #[error("the broker said: {what}")]
     Protocol {
         /// In its words.
@@ -244,17 +250,27 @@ impl Error {
                     AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => Error::Precondition { what },
                     AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => Error::Locked { what },
                     AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED) => Error::Lost { because: what },
-                    _ => Error::Protocol { what },
+                    AMQPErrorKind::Hard(_) => Error::Ended { what },
+                    AMQPErrorKind::Soft(_) => Error::Protocol { what },
                 }
             }
             _ => Error::Lost { because: error.to_string() },
         }
     }
 
+    /// The same error, saying which permission was missing: older brokers (3.10) only name the object.
+    pub(super) fn needing(self, permission: &str) -> Error {
+        match self {
+            Error::NoPermission { what } if what.contains("- access to ") => {
+                Error::NoPermission { what: format!("{permission} is needed: {what}") }
+            }
+            other => other,
+        }
+    }
+
     /// What a failed TLS handshake means.
     pub(super) fn from_handshake(host: String, source: io::Error) -> Error {
-        let inner = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match inner {
+        match tls_cause(&source) {
             Some(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => Error::WrongName { host, source },
@@ -269,6 +285,13 @@ impl Error {
     /// Whether the connection itself is gone, so that nothing more can be asked over it.
     #[must_use]
     pub fn is_loss(&self) -> bool {
-        matches!(self, Error::Lost { .. } | Error::Timeout { .. } | Error::Blocked { .. })
+        matches!(self, Error::Lost { .. } | Error::Ended { .. } | Error::Timeout { .. } | Error::Blocked { .. })
     }
+}
+
+/// What TLS has to do with an error, wherever in its chain that stands.
+pub(super) fn tls_cause<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    // What an I/O error holds is no source of it: its source is that of the error within.
+    let within = || tls_cause(error.downcast_ref::<io::Error>()?.get_ref()?);
+    error.downcast_ref().or_else(within).or_else(|| tls_cause(error.source()?))
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_rustls::rustls::crypto::ring;
 
-use super::{Error, ManagementAddress, tls};
+use super::{Error, ManagementAddress, error::tls_cause, tls};
 
 /// The management API of one broker.
 #[derive(Clone)]
@@ -108,30 +108,29 @@ impl Http {
 
     /// What a refusal means. RabbitMQ answers 401 to a wrong password and to a missing tag alike, with different reasons.
     fn refused(&self, status: StatusCode, is_json: bool, body: &[u8], path: &[&str]) -> Error {
-        let reason = serde_json::from_slice::<serde_json::Value>(body)
-            .ok()
-            .and_then(|body| body["reason"].as_str().or(body["error"].as_str()).map(str::to_owned));
-        let because = reason.unwrap_or_else(|| status.to_string());
+        let body = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
+        let because =
+            body["reason"].as_str().or(body["error"].as_str()).map_or_else(|| status.to_string(), str::to_owned);
         let user = self.user().to_owned();
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
-                if because.contains("Not management user") || because.contains("Not_Authorized") && is_json =>
-            {
-                Error::ManagementTag { user, because }
-            }
-            StatusCode::UNAUTHORIZED if because.contains("Login failed") || because == "Not_Authorized" => {
+            // The reasons differ between series ("Login failed", "Not_Authorized"), these two words do not.
+            StatusCode::UNAUTHORIZED if body["error"] == "not_authorized" => {
                 Error::ManagementLogin { url: self.shown(), user }
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Error::ManagementTag { user, because },
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_json => Error::ManagementTag { user, because },
             StatusCode::NOT_FOUND if is_json => Error::NotFound { what: path.join(" ") },
-            StatusCode::NOT_FOUND => self.absent("something else answers there"),
-            _ => Error::Management { because },
+            _ if is_json => Error::Management { because },
+            _ => self.absent(&format!("something else answers there, with {status}")),
         }
     }
 
     fn unreached(&self, error: reqwest::Error) -> Error {
         if error.is_timeout() {
             return Error::Timeout { what: format!("the management API's answer ({})", self.shown()) };
+        }
+        if let Some(cause) = tls_cause(&error) {
+            let host = self.address.url.authority().to_owned();
+            return Error::from_handshake(host, std::io::Error::other(cause.clone()));
         }
         // The address is shown without userinfo by reqwest as well; the chain below it says what happened.
         let mut because = String::new();

@@ -247,7 +247,7 @@ impl Publisher {
                 None
             }
             Err(error) => {
-                sent.confirmed = Some(Err(Error::from_lapin(&error).to_string()));
+                sent.confirmed = Some(Err(Error::from_lapin(&error).needing("write").to_string()));
                 None
             }
         };

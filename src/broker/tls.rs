@@ -7,9 +7,13 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        ClientConfig, RootCertStore,
+        self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        client::{
+            WebPkiServerVerifier,
+            danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        },
         crypto::ring,
-        pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+        pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     },
 };
 
@@ -19,6 +23,7 @@ use super::{Address, Error, TlsOptions, endpoint::Host};
 #[derive(Clone)]
 pub(super) struct Config {
     client: Arc<ClientConfig>,
+    verifier: Arc<WebPkiServerVerifier>,
     server_name: Option<ServerName<'static>>,
 }
 
@@ -28,11 +33,16 @@ impl Config {
     /// # Errors
     /// [`Error::TlsFile`] with the file and what is wrong with it.
     pub(super) fn load(options: &TlsOptions) -> Result<Config, Error> {
-        let roots = roots(options.ca.as_deref())?;
-        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let roots = Arc::new(roots(options.ca.as_deref())?);
+        let authorities = options.ca.as_deref().unwrap_or(Path::new("the system's certificate authorities"));
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider))
+            .build()
+            .map_err(|error| tls_file(authorities, io::Error::other(error)))?;
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|error| tls_file(Path::new("TLS"), io::Error::other(error)))?
-            .with_root_certificates(roots);
+            .map_err(|error| tls_file(authorities, io::Error::other(error)))?
+            .with_webpki_verifier(Arc::clone(&verifier));
         let client = match (&options.cert, &options.key) {
             (Some(cert), Some(key)) => {
                 let chain = certificates(cert)?;
@@ -48,12 +58,17 @@ impl Config {
                 Some(ServerName::try_from(name.clone()).map_err(|_| Error::ServerName { name: name.clone() })?)
             }
         };
-        Ok(Config { client: Arc::new(client), server_name })
+        Ok(Config { client: Arc::new(client), verifier, server_name })
     }
 
-    /// The same configuration for HTTP.
+    /// The same configuration for HTTP, whose client knows the host only: the name to expect is looked for by the verifier.
     pub(super) fn for_http(&self) -> ClientConfig {
-        (*self.client).clone()
+        let mut client = (*self.client).clone();
+        if let Some(name) = self.server_name.clone() {
+            let expecting = Expecting { name, verifier: Arc::clone(&self.verifier) };
+            client.dangerous().set_certificate_verifier(Arc::new(expecting));
+        }
+        client
     }
 
     /// Shakes hands over an open connection.
@@ -73,6 +88,48 @@ impl Config {
             .connect(name, tcp)
             .await
             .map_err(|error| Error::from_handshake(host, error))
+    }
+}
+
+/// Verifies as always, but for another name than the host's.
+#[derive(Debug)]
+struct Expecting {
+    name: ServerName<'static>,
+    verifier: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for Expecting {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        chain: &[CertificateDer<'_>],
+        _host: &ServerName<'_>,
+        stapled: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.verifier.verify_server_cert(certificate, chain, &self.name, stapled, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.verifier.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
     }
 }
 

@@ -104,7 +104,7 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
         Error::Timeout { .. } => ("timeout", say("--timeout 2m waits longer; evbus doctor shows what the broker says")),
         Error::QueueGone { .. } => ("queue_gone", None),
         Error::Lost { .. } => ("connection_lost", say("run it again when the broker is back: evbus doctor --wait 60s")),
-        Error::Protocol { .. } => ("broker", None),
+        Error::Protocol { .. } | Error::Ended { .. } => ("broker", None),
         Error::TooLong { .. } => ("too_long", None),
         Error::NoManagement { .. } => (
             "no_management",

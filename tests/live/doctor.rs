@@ -51,13 +51,11 @@ fn what_a_run_left_behind_is_found_and_what_it_still_uses_is_told_from_it() {
     live.wait(tail).expect("a queue of our own");
     let found = document(&live, 0);
     assert_eq!(state(&found, "leftovers"), "warning", "{found}");
-    let names: Vec<_> =
-        found["leftovers"].as_array().into_iter().flatten().map(|one| (&one["name"], &one["in_use"])).collect();
-    let expected = [("evbus-tmp-busy", true), ("evbus-tmp-gone", false), ("evbus.lock.busy", false)];
-    assert_eq!(
-        names,
-        expected.map(|(name, in_use)| (json!(name), json!(in_use))).iter().map(|(a, b)| (a, b)).collect::<Vec<_>>()
-    );
+    let names =
+        found["leftovers"].as_array().into_iter().flatten().map(|one| (one["name"].clone(), one["in_use"].clone()));
+    let expected =
+        [("evbus-tmp-busy", true), ("evbus-tmp-gone", false), ("evbus-tail-now", true), ("evbus.lock.busy", false)];
+    assert_eq!(names.collect::<Vec<_>>(), expected.map(|(name, in_use)| (json!(name), json!(in_use))));
     let done = live.evbus(&["doctor"]).done().ends_with(0);
     assert!(
         done.out().contains(&format!("rabbitmqctl clear_policy -p {} evbus-tmp-gone", live.vhost)),

@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod connection;
 mod dlq_look;
 mod dlq_loss;
 mod dlq_purge;
@@ -10,3 +11,4 @@ mod dlq_replay;
 mod doctor;
 mod fidelity;
 mod sandbox;
+mod secure;

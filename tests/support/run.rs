@@ -46,6 +46,12 @@ impl Run {
         self
     }
 
+    /// With one more argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Run {
+        self.command.arg(argument);
+        self
+    }
+
     /// With this on stdin.
     pub fn input(mut self, input: impl Into<Vec<u8>>) -> Run {
         self.input = Some(input.into());
