@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    commands::{Context, Outcome, topology::unmakeable},
+    commands::{Context, Outcome},
     exit::Exit,
     failure::Failure,
     ops::apply::{Apply, Report},
@@ -28,13 +28,13 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let file = context.require_topology(args.file.as_deref())?;
+    let file = context.require_makeable_topology(args.file.as_deref())?;
     if !args.dry_run {
         context.require_consent("apply changes the broker")?;
     }
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
     let name = file.topology.name.as_ref().map(|name| name.value.as_str());
-    let apply = Apply::prepare(&broker, &file.topology).await.map_err(|error| unmakeable(error, &file))?;
+    let apply = Apply::prepare(&broker, &file.topology).await?;
     if args.dry_run {
         views::plan::show(&mut context.terminal, &apply.plan, &apply.identity(), name)?;
         return Ok(Exit::Done);

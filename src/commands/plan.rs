@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    commands::{Context, Outcome, topology::unmakeable},
+    commands::{Context, Outcome},
     exit::Exit,
     ops::plan,
     views,
@@ -24,9 +24,9 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let file = context.require_topology(args.file.as_deref())?;
+    let file = context.require_makeable_topology(args.file.as_deref())?;
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
-    let plan = plan::run(&broker, &file.topology).await.map_err(|error| unmakeable(error, &file))?;
+    let plan = plan::run(&broker, &file.topology).await?;
     let name = file.topology.name.as_ref().map(|name| name.value.as_str());
     views::plan::show(&mut context.terminal, &plan, &broker.identity(), name)?;
     Ok(if args.exit_code && plan.differs() { Exit::Differs } else { Exit::Done })

@@ -8,8 +8,12 @@ use std::{
 use super::Context;
 use crate::{
     failure::Failure,
-    ops::plan::Error,
-    topology::file::{File, LARGEST, Malformed},
+    topology::{
+        expand,
+        file::{File, LARGEST, Malformed},
+        lint::{self, Level},
+    },
+    version::Version,
 };
 
 /// The file that is read where none is named.
@@ -45,7 +49,30 @@ impl Context {
         }
         Ok(File::read(files)?)
     }
+
+    /// The topology for a command that makes it, or would: every subscription is to an event that there is. What else lint has
+    /// against it is said.
+    ///
+    /// # Errors
+    /// As [`Context::require_topology`]; and subscriptions to events that are not in the catalog.
+    pub fn require_makeable_topology(&self, named: Option<&Path>) -> Result<File, Failure> {
+        let file = self.require_topology(named)?;
+        let (_, problems) = expand::expand(&file.topology, LATEST);
+        if !problems.is_empty() {
+            return Err(Malformed { problems, sources: file.sources }.into());
+        }
+        let findings = lint::lint(&file.topology, LATEST);
+        let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+        if errors > 0 {
+            let them = if errors == 1 { "an error" } else { &format!("{errors} errors") };
+            self.terminal.warn(&format!("lint finds {them} in this topology: evbus lint shows what"));
+        }
+        Ok(file)
+    }
 }
+
+/// The series that a topology is looked at for where no broker has been asked.
+const LATEST: Version = Version::new(4, 3, 0);
 
 /// At most one byte more than a topology file can have: enough to see that it is too large. `-` is standard input.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -70,12 +97,4 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
         };
     }
     Failure::usage("topology_file", format!("cannot read {name}")).because(error)
-}
-
-/// A plan that cannot be made: what the file asks for is shown where it asks for it.
-pub(super) fn unmakeable(error: Error, file: &File) -> Failure {
-    match error {
-        Error::Unmakeable(problems) => Malformed { problems, sources: file.sources.clone() }.into(),
-        other => other.into(),
-    }
 }

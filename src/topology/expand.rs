@@ -422,8 +422,10 @@ pub fn collisions(topology: &Topology) -> Vec<Problem> {
 fn clashes<'a>(what: &str, names: impl Iterator<Item = (&'a String, Place, &'a str)>, problems: &mut Vec<Problem>) {
     let mut seen: HashMap<&str, (Place, &str)> = HashMap::new();
     for (name, place, because) in names {
-        if let Some(problem) = super::file::bad_name(&format!("the {what} ({because})"), name, place) {
-            problems.push(problem);
+        // One name that is too long makes every name that is made from it so.
+        match super::file::bad_name(&format!("a {what} that is made from it"), name, place) {
+            Some(problem) if problems.last().is_none_or(|last| last.place != place) => problems.push(problem),
+            _ => (),
         }
         if let Some((first, other)) = seen.insert(name, (place, because)) {
             problems.push(

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// A stretch of one of the files that were read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Place {
     /// Which file, counted from 0.
     pub file: usize,
@@ -111,9 +111,6 @@ impl Problem {
     }
 }
 
-/// How many bytes of a line an excerpt shows at most; generated JSON has lines of megabytes.
-const LINE: usize = 160;
-
 impl Sources {
     /// A place in the words of people.
     #[must_use]
@@ -141,13 +138,10 @@ impl Sources {
     }
 
     fn group<'a>(&'a self, problem: &'a Problem) -> Group<'a> {
-        let mut group = Level::ERROR.primary_title(problem.message.as_str()).elements(self.snippet(
-            problem.place,
-            &problem.label,
-            AnnotationKind::Primary,
-        ));
+        let group = Group::with_title(Level::ERROR.primary_title(problem.message.as_str()));
+        let mut group = self.excerpt(group, problem.place, &problem.label, AnnotationKind::Primary);
         if let Some(also) = &problem.also {
-            group = group.elements(self.snippet(also.0, &also.1, AnnotationKind::Context));
+            group = self.excerpt(group, also.0, &also.1, AnnotationKind::Context);
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help.as_str()));
@@ -155,20 +149,13 @@ impl Sources {
         group
     }
 
-    fn snippet<'a>(
-        &'a self,
-        place: Place,
-        label: &'a str,
-        kind: AnnotationKind,
-    ) -> Option<Snippet<'a, annotate_snippets::Annotation<'a>>> {
-        let source = self.0.get(place.file)?;
+    fn excerpt<'a>(&'a self, group: Group<'a>, place: Place, label: &'a str, kind: AnnotationKind) -> Group<'a> {
+        let Some(source) = self.0.get(place.file) else { return group };
         let line = Line::of(&source.text, place);
-        let shown = line.window(&source.text);
-        let span = line.start - shown.start..line.end.min(shown.end) - shown.start;
+        let span = line.start - line.from..line.end - line.from;
         let annotation = kind.span(span).label((!label.is_empty()).then_some(label));
-        // What stands to the left of a window into a long line still counts for the column that the path line tells.
-        let path = if shown.start == line.from { source.name.clone() } else { self.position(place).to_string() };
-        Some(Snippet::source(&source.text[shown]).line_start(line.number).path(path).fold(false).annotation(annotation))
+        let snippet = Snippet::source(&source.text[line.from..line.to]).path(source.name.as_str());
+        group.element(snippet.line_start(line.number).fold(false).annotation(annotation))
     }
 }
 
@@ -196,18 +183,6 @@ impl Line {
         let end = boundary(place.end).clamp(start, to);
         let number = 1 + text[..from].bytes().filter(|byte| *byte == b'\n').count();
         Line { number, from, to, start, end }
-    }
-
-    /// As much of the line as is shown, around the place.
-    fn window(&self, text: &str) -> std::ops::Range<usize> {
-        if self.to - self.from <= LINE {
-            return self.from..self.to;
-        }
-        let start = self.start.saturating_sub(LINE / 2).max(self.from);
-        let end = (start + LINE).min(self.to);
-        let start = (start..=self.start).find(|at| text.is_char_boundary(*at)).unwrap_or(self.start);
-        let end = (start..=end).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(start);
-        start..end
     }
 }
 

@@ -25,7 +25,7 @@ pub fn show(terminal: &mut Terminal, findings: &[Finding], sources: &Sources) ->
     }
     let mut table = Table::new(&["LEVEL", "RULE", "PLACE", "FINDING"]);
     for finding in findings {
-        let text = format!("{}. {}", finding.message, finding.fix);
+        let text = format!("{}. {}", finding.message, sentence(&finding.fix));
         let place = sources.position(finding.place).to_string();
         table.row(terminal, [finding.level.word().to_owned(), finding.rule.to_owned(), place, text]);
     }
@@ -36,6 +36,12 @@ pub fn show(terminal: &mut Terminal, findings: &[Finding], sources: &Sources) ->
     let (errors, warnings, infos) = (count(Level::Error), count(Level::Warning), count(Level::Info));
     terminal.say(&format!("{errors} errors, {warnings} warnings, {infos} infos"));
     Ok(())
+}
+
+/// The text beginning with a capital letter.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 fn document(finding: &Finding, sources: &Sources) -> Value {

@@ -15,7 +15,7 @@ mod schema;
 mod shape;
 mod tree;
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 pub use model::{
     Alerts, Argument, Audit, Binding, DeadLetters, Event, EventVersion, Exchange, Naming, Policy, Queue, Service,
@@ -75,7 +75,7 @@ impl File {
             match tree {
                 Some(node) if !node.is_null() => {
                     let whole = Place { file: at, start: node.place.start, end: node.place.start };
-                    shape::check(&node, &shape::Shape::Object(&format::FILE), ("the file", whole), &mut problems);
+                    shape::check(&node, &shape::Shape::Object(&format::FILE), ("", whole), &mut problems);
                     trees.push((node, folder));
                 }
                 _ if unread => (),
@@ -87,11 +87,20 @@ impl File {
             sources.0.push(Source { name, folder: folder.to_owned(), text });
         }
         let topology = read::read(&trees, &mut problems);
-        if problems.is_empty() {
-            problems.extend(expand::collisions(&topology));
+        if trees.len() == sources.0.len() && !naming_is_wrong(&trees, &problems) {
+            let told: HashSet<Place> = problems.iter().map(|problem| problem.place).collect();
+            problems.extend(expand::collisions(&topology).into_iter().filter(|problem| !told.contains(&problem.place)));
         }
         if problems.is_empty() { Ok(File { topology, sources }) } else { Err(Malformed { problems, sources }) }
     }
+}
+
+/// Whether names would clash for a reason that has been told.
+fn naming_is_wrong(trees: &[(tree::Node, &Path)], problems: &[Problem]) -> bool {
+    let naming = trees.iter().filter_map(|(tree, _)| tree.get("naming")).map(|node| node.place);
+    let within =
+        |place: Place, naming: Place| place.file == naming.file && (naming.start..=naming.end).contains(&place.start);
+    naming.into_iter().any(|naming| problems.iter().any(|problem| within(problem.place, naming)))
 }
 
 /// The text of a file, or what of it can be shown and why it is none.

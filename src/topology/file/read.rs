@@ -320,17 +320,18 @@ impl Reader<'_> {
                 self.problem_once(
                     Problem::new(format!("`{}` is not for the queue of a service", entry.key), entry.place)
                         .label("decided by evbus")
-                        .help("where its dead letters go and what happens when it is full follows from its being a service; list a queue of your own under `queues:` for anything else"),
+                        .help(shape::DECIDED),
                 );
             } else {
-                if let Some(expected) = known.and_then(|known| raw_problem(known, &entry.node)) {
-                    self.problem_once(
-                        Problem::new(format!("`{}` takes {expected}", entry.key), entry.node.place)
-                            .label(format!("this is {}", entry.node.kind()))
-                            .help(known.map_or_else(String::new, |known| {
-                                format!("`{}: …` beside `arguments:` takes units", known.key)
-                            })),
-                    );
+                if let Some((known, expected)) = known.and_then(|known| Some((known, raw_problem(known, &entry.node)?)))
+                {
+                    let problem = Problem::new(format!("`{}` takes {expected}", entry.key), entry.node.place)
+                        .label(format!("this is {}", entry.node.kind()));
+                    self.problem_once(if matches!(known.holds, Holds::Time | Holds::Size | Holds::Age) {
+                        problem.help(format!("`{}:` beside `arguments:` takes units", known.key))
+                    } else {
+                        problem
+                    });
                 }
                 arguments.push(Argument { name: entry.key.clone(), value: field(&entry.node), place: entry.place });
             }

@@ -81,12 +81,20 @@ pub(crate) fn no_arguments(_: &Argument) -> bool {
 }
 
 impl Object {
+    /// Whether no argument of a queue is a key of it.
+    fn is_without_arguments(&self) -> bool {
+        !ARGUMENTS.iter().any(self.arguments)
+    }
+
     /// Every key it knows.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
         let arguments = ARGUMENTS.iter().filter(|argument| (self.arguments)(argument)).map(Field::of_argument);
         self.fields.iter().copied().chain(arguments)
     }
 }
+
+/// Why a service's queue does not take every argument.
+pub(crate) const DECIDED: &str = "where its dead letters go and what happens when it is full follows from its being a service's; a queue of your own under `queues:` takes anything";
 
 impl Field {
     /// The key of an argument of a queue.
@@ -119,7 +127,11 @@ pub(crate) fn check(node: &Node, shape: &Shape, owner: (&str, Place), problems: 
         Shape::Object(object) => check_object(node, object, owner, problems),
         Shape::Map(map) => check_map(node, map, owner, problems),
         Shape::List(shape) => match &node.value {
-            Value::List(items) => items.iter().for_each(|item| check(item, shape, owner, problems)),
+            Value::List(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    check(item, shape, (&format!("{key}[{at}]"), item.place), problems);
+                }
+            }
             _ => problems.push(wrong(key, "a list", node).help(format!("write `{key}: [ … ]`"))),
         },
         Shape::WordOr(word, object) => match &node.value {
@@ -148,6 +160,10 @@ pub(crate) fn check(node: &Node, shape: &Shape, owner: (&str, Place), problems: 
         }
         Shape::Integer(least, most) => match node.value {
             Value::Scalar(_, Scalar::Integer(number)) if (*least..=*most).contains(&number) => (),
+            Value::Scalar(_, Scalar::Integer(number)) => {
+                let label = if number < *least { "is less" } else { "is more" };
+                problems.push(wrong(key, &range(*least, *most), node).label(label));
+            }
             _ => problems.push(wrong(key, &range(*least, *most), node)),
         },
         Shape::Number(least) => {
@@ -158,7 +174,8 @@ pub(crate) fn check(node: &Node, shape: &Shape, owner: (&str, Place), problems: 
                 _ => None,
             };
             if number.is_none_or(|number| number < *least) {
-                problems.push(wrong(key, &format!("a number, at least {least}"), node));
+                let problem = wrong(key, &format!("a number, at least {least}"), node);
+                problems.push(if number.is_some() { problem.label("is less") } else { problem });
             }
         }
         Shape::Time => {
@@ -174,7 +191,7 @@ pub(crate) fn check(node: &Node, shape: &Shape, owner: (&str, Place), problems: 
         Shape::Word(words) => match &node.value {
             Value::Scalar(text, _) if words.contains(&text.as_str()) => (),
             Value::Scalar(text, _) => {
-                let problem = wrong(key, &one_of(words), node);
+                let problem = wrong(key, &one_of(words), node).label("is none of them");
                 problems.push(match nearest::among(text, words.iter().copied()) {
                     Some(word) => problem.help(format!("did you mean `{word}`?")),
                     None => problem,
@@ -259,11 +276,16 @@ fn too_long(what: &str, text: &str, place: Place) -> Problem {
 }
 
 fn wrong(key: &str, expected: &str, node: &Node) -> Problem {
-    Problem::new(format!("`{key}` takes {expected}"), node.place).label(format!("this is {}", node.kind()))
+    // The file as a whole stands under no key.
+    let message =
+        if key.is_empty() { format!("the file has to be {expected}") } else { format!("`{key}` takes {expected}") };
+    Problem::new(message, node.place).label(format!("this is {}", node.kind()))
 }
 
 fn range(least: i64, most: i64) -> String {
-    if most == i64::MAX {
+    if least == most {
+        format!("the number {least}")
+    } else if most == i64::MAX {
         format!("a whole number, at least {least}")
     } else {
         format!("a whole number from {least} to {most}")
@@ -281,7 +303,12 @@ fn unknown(entry: &Entry, object: &Object) -> Problem {
     let written = entry.key.replace('-', "_").to_lowercase();
     let plain = written.strip_prefix("x_").unwrap_or(&written);
     let names: Vec<&str> = object.fields().map(|field| field.name).collect();
-    let argument = ARGUMENTS.iter().find(|argument| argument.name == entry.key);
+    let argument = ARGUMENTS.iter().find(|argument| argument.name == entry.key || argument.key == plain);
+    if let (Some(_), false) =
+        (argument.filter(|argument| !names.contains(&argument.key)), object.is_without_arguments())
+    {
+        return problem.help(DECIDED);
+    }
     match argument.map(|argument| argument.key).filter(|key| names.contains(key)) {
         Some(key) => problem.help(format!("write `{key}`; raw arguments stand under `arguments:`")),
         None => match nearest::among(plain, names.iter().copied()) {

@@ -80,7 +80,7 @@ fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(
         messages(text),
         [
-            "`evbus` takes a whole number from 1 to 1",
+            "`evbus` takes the number 1",
             "a topology file has no key `nmae`",
             "an event needs `routing_key`",
             "a service has no key `subscribs`",

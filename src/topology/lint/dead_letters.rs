@@ -151,7 +151,7 @@ fn enforced(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             level: Level::Warning,
             place,
             message: "the broker deletes dead letters that exceed `keep` and `max`: evidence is destroyed, and looking at them is not safe".to_owned(),
-            fix: "leave `enforce` away: `evbus check` reports them, and `evbus dlq purge` keeps a copy".to_owned(),
+            fix: "leave `enforce` away, and remove what was reviewed with `evbus dlq purge`: it keeps a copy".to_owned(),
         };
         if !findings.contains(&finding) {
             findings.push(finding);

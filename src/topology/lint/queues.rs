@@ -68,8 +68,9 @@ fn arguments(subject: &Subject<'_>, kind: QueueType, arguments: &[Argument], fin
                 place: argument.place,
                 message: format!("RabbitMQ knows no argument {name}: it is stored and ignored"),
                 fix: match nearest::among(name, ARGUMENTS.iter().map(|known| known.name)) {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => "leave it away, unless a plugin reads it".to_owned(),
+                    // Arguments begin alike; only a slip of the pen is worth a guess.
+                    Some(near) if strsim::damerau_levenshtein(name, near) <= 3 => format!("did you mean {near}?"),
+                    _ => "leave it away, unless a plugin reads it".to_owned(),
                 },
             },
             Some(known) if known.is_refused(kind, subject.version) => {
