@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{apply, dlq, doctor, init, lint, plan, publish, sandbox, tail},
+    commands::{apply, dlq, doctor, init, lint, plan, publish, queues, sandbox, tail},
     settings::Globals,
 };
 
@@ -35,6 +35,8 @@ pub enum Command {
     Publish(publish::Args),
     /// Show events as they pass, harmlessly
     Tail(tail::Args),
+    /// Depths, consumers and rates of queues
+    Queues(queues::Args),
     /// Look at dead letters, put them back, remove them
     #[command(subcommand)]
     Dlq(dlq::Command),

@@ -7,6 +7,7 @@ pub mod init;
 pub mod lint;
 pub mod plan;
 pub mod publish;
+pub mod queues;
 pub mod sandbox;
 mod selection;
 pub mod tail;
@@ -128,6 +129,7 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
         Command::Plan(args) => plan::run(args, context).await,
         Command::Publish(args) => publish::run(args, context).await,
         Command::Tail(args) => tail::run(args, context).await,
+        Command::Queues(args) => queues::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,
     }
 }

@@ -7,5 +7,6 @@ pub mod doctor;
 pub mod observe;
 pub mod plan;
 pub mod publish;
+pub mod queues;
 pub mod sandbox;
 pub mod tail;

@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod lint;
 pub mod plan;
 pub mod publish;
+pub mod queues;
 pub mod sandbox;
 mod table;
 pub mod tail;

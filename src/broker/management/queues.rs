@@ -87,6 +87,24 @@ pub enum Columns {
     Definitions,
 }
 
+/// A consumer, by the queue it reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Consumer {
+    /// Its queue.
+    pub queue: Place,
+}
+
+/// Where a queue is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// Its name.
+    pub name: String,
+    /// Its virtual host.
+    pub vhost: String,
+}
+
 /// One page of a list of queues.
 #[derive(Debug, Clone, Default)]
 pub struct QueuePage {
@@ -101,7 +119,11 @@ pub struct QueuePage {
 impl Columns {
     fn query(self) -> Vec<(&'static str, &'static str)> {
         match self {
-            Columns::Totals => vec![("disable_stats", "true"), ("enable_queue_totals", "true")],
+            Columns::Totals => vec![
+                ("disable_stats", "true"),
+                ("enable_queue_totals", "true"),
+                ("columns", "name,vhost,type,arguments,state,messages,messages_ready,messages_unacknowledged"),
+            ],
             Columns::Statistics => vec![(
                 "columns",
                 "name,vhost,type,arguments,consumers,state,messages,messages_ready,messages_unacknowledged,message_stats.publish_details.rate,message_stats.deliver_get_details.rate",
@@ -135,6 +157,34 @@ impl Management {
         let path: Vec<&str> = std::iter::once("queues").chain(vhost).collect();
         let found: Page<QueueInfo> = self.http.get(&path, &query).await?;
         Ok(QueuePage { queues: found.items, pages: found.page_count, total: found.total_count })
+    }
+
+    /// Every queue of a virtual host, or of all of them, in one answer. Measured with 10,000 queues: cheaper than a single page where
+    /// depths are asked for, since the broker computes them all for each page.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue_list(&self, vhost: Option<&str>, columns: Columns) -> Result<Vec<QueueInfo>, Error> {
+        let path: Vec<&str> = std::iter::once("queues").chain(vhost).collect();
+        self.http.get(&path, &columns.query()).await
+    }
+
+    /// Every queue of a virtual host with the policies in force and what statistics tell.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn queue_statistics(&self, vhost: &str) -> Result<Vec<QueueInfo>, Error> {
+        let columns = "name,vhost,type,arguments,effective_policy_definition,messages_dlx";
+        paged(&self.http, &["queues", vhost], &[("columns", columns)], |queue: &QueueInfo| queue.name.clone()).await
+    }
+
+    /// Every consumer of a virtual host, or of all of them.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn consumers(&self, vhost: Option<&str>) -> Result<Vec<Consumer>, Error> {
+        let path: Vec<&str> = std::iter::once("consumers").chain(vhost).collect();
+        self.http.get(&path, &[("columns", "queue.name,queue.vhost")]).await
     }
 
     /// Every queue of a virtual host, definitions only.

@@ -1,6 +1,7 @@
 //! `evbus dlq`: dead letters.
 
 mod holding;
+mod list;
 mod purge;
 mod replay;
 mod show;
@@ -12,6 +13,8 @@ use super::{Context, Outcome};
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Every dead letter queue: depth, type and whose it is
+    List(list::Args),
     /// Look at messages without spending them
     Show(show::Args),
     /// Put dead letters back
@@ -23,6 +26,7 @@ pub enum Command {
 /// Runs it.
 pub async fn run(command: &Command, context: &mut Context) -> Outcome {
     match command {
+        Command::List(args) => list::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
         Command::Replay(args) => replay::run(args, context).await,
         Command::Purge(args) => purge::run(args, context).await,

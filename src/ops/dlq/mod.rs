@@ -3,9 +3,11 @@
 mod archive;
 mod custody;
 mod guard;
+pub mod list;
 mod lock;
 pub mod purge;
 pub mod replay;
+pub(super) mod routes;
 mod saver;
 mod session;
 pub mod show;

@@ -1,0 +1,125 @@
+//! Which queues are dead letter queues, and whose: by the way dead letters go, not by names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    broker::{
+        Broker, Error,
+        management::{BindingInfo, QueueInfo},
+    },
+    message::{Field, Table},
+    topology::{
+        routing::Routes,
+        spec::{BindingSpec, ExchangeSpec},
+    },
+};
+
+/// Dead letter queues and the queues whose dead letters they get.
+pub type Owners = BTreeMap<String, BTreeSet<String>>;
+
+/// The dead letter queues of a virtual host, given its queues with their arguments and the policies in force on them.
+///
+/// A queue that gets back what waited in a delay queue (one with a TTL) is no dead letter queue, if it sends dead letters on itself.
+///
+/// # Errors
+/// When exchanges and bindings cannot be listed; they are only asked for where the default exchange does not tell everything.
+pub async fn owners(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Result<Owners, Error> {
+    let letters: Vec<(&QueueInfo, Letters)> =
+        queues.iter().filter_map(|queue| Some((queue, Letters::of(queue)?))).collect();
+    let beyond_default = letters.iter().any(|(_, letters)| !letters.exchange.is_empty());
+    let (routes, bindings) = if beyond_default { routes(broker, vhost, queues).await? } else { Default::default() };
+    let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+    let sends: BTreeSet<&str> = letters.iter().map(|(queue, _)| queue.name.as_str()).collect();
+    let mut owners = Owners::new();
+    for (queue, letters) in &letters {
+        for target in targets(queue, letters, &names, &routes, &bindings) {
+            let comes_back = letters.delays && sends.contains(target.as_str());
+            if target != queue.name && !comes_back {
+                owners.entry(target).or_default().insert(queue.name.clone());
+            }
+        }
+    }
+    Ok(owners)
+}
+
+/// Where a queue sends its dead letters.
+struct Letters {
+    exchange: String,
+    key: Option<String>,
+    /// Messages wait in it for a time and are sent on.
+    delays: bool,
+}
+
+impl Letters {
+    fn of(queue: &QueueInfo) -> Option<Letters> {
+        let (arguments, policy) = (&queue.arguments, &queue.effective_policy_definition);
+        let text = |argument: &str, key: &str| {
+            let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
+            // An argument beats a policy here, on every series.
+            text(arguments, argument).or_else(|| text(policy, key))
+        };
+        let exchange = text("x-dead-letter-exchange", "dead-letter-exchange")?;
+        let delays = arguments.contains_key("x-message-ttl") || policy.contains_key("message-ttl");
+        Some(Letters { exchange, key: text("x-dead-letter-routing-key", "dead-letter-routing-key"), delays })
+    }
+}
+
+fn targets(
+    queue: &QueueInfo,
+    letters: &Letters,
+    names: &BTreeSet<&str>,
+    routes: &Routes,
+    bindings: &[BindingInfo],
+) -> Vec<String> {
+    let Some(key) = &letters.key else {
+        // The letters keep the keys they came with, which nobody can list: every queue behind the exchange may get some.
+        if letters.exchange.is_empty() {
+            return Vec::new();
+        }
+        let behind = bindings.iter().filter(|binding| binding.source == letters.exchange);
+        let keys = behind.flat_map(|binding| [binding.routing_key.as_str(), binding.destination.as_str()]);
+        let keys: Vec<String> = keys.map(|key| key.replace(['#', '*'], "x")).chain([queue.name.clone()]).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        return routes.reach(&letters.exchange, &keys, None).into_iter().map(|reached| reached.queue).collect();
+    };
+    if letters.exchange.is_empty() {
+        return names.get(key.as_str()).map(|name| (*name).to_owned()).into_iter().collect();
+    }
+    routes.reach(&letters.exchange, &[key.as_str()], None).into_iter().map(|reached| reached.queue).collect()
+}
+
+async fn routes(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Result<(Routes, Vec<BindingInfo>), Error> {
+    let (exchanges, bindings) =
+        tokio::try_join!(broker.management().exchanges(vhost), broker.management().bindings(vhost))?;
+    let mut routes = Routes::default();
+    for exchange in exchanges {
+        routes.exchange(&ExchangeSpec {
+            name: exchange.name,
+            kind: exchange.kind,
+            durable: exchange.durable,
+            auto_delete: exchange.auto_delete,
+            internal: exchange.internal,
+            arguments: texts(&exchange.arguments),
+        });
+    }
+    for queue in queues {
+        routes.queue(queue.name.clone());
+    }
+    for binding in &bindings {
+        routes.bind(&BindingSpec {
+            source: binding.source.clone(),
+            destination: binding.destination.clone(),
+            to_queue: binding.destination_type == "queue",
+            key: binding.routing_key.clone(),
+            arguments: texts(&binding.arguments),
+        });
+    }
+    Ok((routes, bindings))
+}
+
+/// The arguments that decide routes, which are texts.
+fn texts(arguments: &Map<String, Value>) -> Table {
+    arguments.iter().filter_map(|(name, value)| Some((name.clone(), Field::text(value.as_str()?)))).collect()
+}

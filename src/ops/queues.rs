@@ -1,0 +1,220 @@
+//! Depths, consumers and rates of queues: what is true now, and what is not known said as such.
+//!
+//! Measured with 10,000 queues: the broker computes every queue's depth for each page of a list, so that a list of depths is asked
+//! for whole, with the few columns that are needed; statistics are read page by page, several at a time.
+
+use std::collections::HashMap;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::dlq::routes;
+use crate::broker::{
+    Broker, Error,
+    management::{Columns, Consumer, QueueInfo},
+};
+
+/// What is asked.
+pub struct Request {
+    /// Names that contain this, or match it where it has `*`.
+    pub filter: Option<String>,
+    /// Every virtual host we may see.
+    pub all_vhosts: bool,
+    /// Rates too: they are up to seconds old.
+    pub rates: bool,
+    /// What the list is sorted by.
+    pub sort: Sort,
+}
+
+/// What a list of queues can be sorted by: names up, counts and rates down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// By virtual host and name.
+    Name,
+    /// By messages ready.
+    Ready,
+    /// By messages held by consumers.
+    Unacked,
+    /// By all messages.
+    Total,
+    /// By consumers.
+    Consumers,
+    /// By messages that come in.
+    In,
+    /// By messages that go out.
+    Out,
+}
+
+/// One queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queue {
+    /// Its name.
+    pub name: String,
+    /// Its virtual host.
+    pub vhost: String,
+    /// Its type.
+    pub kind: Option<String>,
+    /// Messages ready to be delivered.
+    pub ready: Option<u64>,
+    /// Messages that consumers hold.
+    pub unacked: Option<u64>,
+    /// All messages.
+    pub total: Option<u64>,
+    /// Consumers.
+    pub consumers: Option<u64>,
+    /// Messages per second that came in lately.
+    pub in_rate: Option<f64>,
+    /// Messages per second that went out lately.
+    pub out_rate: Option<f64>,
+    /// Whether other queues send their dead letters here.
+    pub dead_letter_queue: Option<bool>,
+    /// `running`, or what is wrong with it.
+    pub state: Option<String>,
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// When the depths were true.
+    pub sampled_at: jiff::Timestamp,
+    /// Sorted.
+    pub queues: Vec<Queue>,
+    /// The name nearest to a filter that fits none.
+    pub nearest: Option<String>,
+}
+
+/// Pages of statistics that are asked for at the same time.
+const AT_ONCE: usize = 4;
+
+/// Lists them.
+///
+/// # Errors
+/// When the management API cannot be asked.
+pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
+    let vhost = (!request.all_vhosts).then(|| broker.vhost());
+    let sampled_at = jiff::Timestamp::now();
+    let management = broker.management();
+    let (totals, consumers) = tokio::join!(management.queue_list(vhost, Columns::Totals), management.consumers(vhost));
+    let totals = totals?;
+    // Where nobody may list consumers, or they are not collected, their number is not known.
+    let consumers = consumers.ok().map(count);
+    let rates = if request.rates { statistics(broker, vhost).await? } else { HashMap::new() };
+    let marks = marks(broker, &totals).await;
+    let wanted = |queue: &&QueueInfo| request.filter.as_ref().is_none_or(|filter| fits(filter, &queue.name));
+    let mut queues: Vec<Queue> = totals
+        .iter()
+        .filter(wanted)
+        .map(|queue| {
+            let place = (queue.vhost.clone(), queue.name.clone());
+            let statistics = rates.get(&place);
+            Queue {
+                kind: queue.kind.clone(),
+                ready: queue.ready,
+                unacked: queue.unacked,
+                total: queue.total,
+                consumers: consumers.as_ref().map(|counts| counts.get(&place).copied().unwrap_or(0)),
+                in_rate: statistics.and_then(QueueInfo::in_rate),
+                out_rate: statistics.and_then(QueueInfo::out_rate),
+                dead_letter_queue: marks.get(&queue.vhost).map(|owners| owners.contains_key(&queue.name)),
+                state: queue.state.clone(),
+                vhost: place.0,
+                name: place.1,
+            }
+        })
+        .collect();
+    sort(&mut queues, request.sort);
+    let nearest = match &request.filter {
+        Some(filter) if queues.is_empty() => {
+            crate::nearest::among(filter, totals.iter().map(|queue| queue.name.as_str())).map(str::to_owned)
+        }
+        _ => None,
+    };
+    Ok(Report { sampled_at, queues, nearest })
+}
+
+fn count(consumers: Vec<Consumer>) -> HashMap<(String, String), u64> {
+    let mut counts = HashMap::new();
+    for Consumer { queue } in consumers {
+        *counts.entry((queue.vhost, queue.name)).or_default() += 1;
+    }
+    counts
+}
+
+/// Which queues are dead letter queues, by virtual host; one that could not be asked about is missing.
+async fn marks(broker: &Broker, queues: &[QueueInfo]) -> HashMap<String, routes::Owners> {
+    let mut by_vhost: HashMap<&str, Vec<QueueInfo>> = HashMap::new();
+    for queue in queues {
+        by_vhost.entry(&queue.vhost).or_default().push(queue.clone());
+    }
+    let mut marks = HashMap::new();
+    for (vhost, mut queues) in by_vhost {
+        if by_policy(broker, vhost).await {
+            let Ok(known) = broker.management().queue_statistics(vhost).await else { continue };
+            queues = known;
+        }
+        if let Ok(owners) = routes::owners(broker, vhost, &queues).await {
+            marks.insert(vhost.to_owned(), owners);
+        }
+    }
+    marks
+}
+
+/// Whether a policy may send dead letters somewhere; where policies may not be read, one may.
+async fn by_policy(broker: &Broker, vhost: &str) -> bool {
+    let policies = broker.management().policies(vhost).await;
+    policies.map_or(true, |all| all.iter().any(|policy| policy.definition.contains_key("dead-letter-exchange")))
+}
+
+async fn statistics(broker: &Broker, vhost: Option<&str>) -> Result<HashMap<(String, String), QueueInfo>, Error> {
+    let management = broker.management();
+    let first = management.queue_page(vhost, Columns::Statistics, 1).await?;
+    let rest: Vec<_> = stream::iter(2..=first.pages)
+        .map(|page| management.queue_page(vhost, Columns::Statistics, page))
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    let all = std::iter::once(first).chain(rest).flat_map(|page| page.queues);
+    Ok(all.map(|queue| ((queue.vhost.clone(), queue.name.clone()), queue)).collect())
+}
+
+/// Whether a name fits a filter: it contains it, or matches it as a whole where it has `*` or `?`.
+fn fits(filter: &str, name: &str) -> bool {
+    fn glob(pattern: &[char], name: &[char]) -> bool {
+        match pattern.split_first() {
+            None => name.is_empty(),
+            Some(('*', rest)) => (0..=name.len()).any(|skip| glob(rest, &name[skip..])),
+            Some(('?', rest)) => !name.is_empty() && glob(rest, &name[1..]),
+            Some((c, rest)) => name.first() == Some(c) && glob(rest, &name[1..]),
+        }
+    }
+    if !filter.contains(['*', '?']) {
+        return name.contains(filter);
+    }
+    glob(&filter.chars().collect::<Vec<_>>(), &name.chars().collect::<Vec<_>>())
+}
+
+fn sort(queues: &mut [Queue], by: Sort) {
+    queues.sort_by(|a, b| {
+        // Unknown sorts below every number.
+        let larger = match by {
+            Sort::Name => std::cmp::Ordering::Equal,
+            Sort::Ready => b.ready.cmp(&a.ready),
+            Sort::Unacked => b.unacked.cmp(&a.unacked),
+            Sort::Total => b.total.cmp(&a.total),
+            Sort::Consumers => b.consumers.cmp(&a.consumers),
+            Sort::In => b.in_rate.unwrap_or(-1.0).total_cmp(&a.in_rate.unwrap_or(-1.0)),
+            Sort::Out => b.out_rate.unwrap_or(-1.0).total_cmp(&a.out_rate.unwrap_or(-1.0)),
+        };
+        larger.then_with(|| (&a.vhost, &a.name).cmp(&(&b.vhost, &b.name)))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_filter_is_a_part_of_a_name_or_a_pattern_for_all_of_it() {
+        assert!(fits("serv", "customer-service") && !fits("serv", "orders"));
+        assert!(fits("*.dlq", "a.dlq") && !fits("*.dlq", "a.dlq.old") && fits("q?", "q1") && !fits("q?", "q"));
+    }
+}
