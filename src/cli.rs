@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{apply, dlq, doctor, init, lint, plan, publish, queues, sandbox, tail},
+    commands::{apply, demo, dlq, doctor, init, lint, plan, publish, queues, sandbox, tail},
     settings::Globals,
 };
 
@@ -44,4 +44,6 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Run a command against a private, throw-away RabbitMQ
     Sandbox(sandbox::Args),
+    /// Tell the whole story on an example bus, in a sandbox
+    Demo(demo::Args),
 }

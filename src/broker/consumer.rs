@@ -10,7 +10,9 @@ use std::collections::{BTreeSet, VecDeque};
 
 use futures_util::{StreamExt, future::try_join_all};
 use lapin::{
-    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    options::{
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+    },
     types::{FieldTable, ShortString},
 };
 
@@ -144,6 +146,17 @@ impl Deliveries {
             .await
             .map_err(|e| Error::from_lapin(&e))?;
         Ok(())
+    }
+
+    /// Refuses a message for good: its queue dead-letters or drops it.
+    ///
+    /// # Errors
+    /// When the channel or connection has ended.
+    pub async fn reject(&mut self, receipt: Receipt) -> Result<(), Error> {
+        let Receipt(tag) = receipt;
+        self.held.remove(&tag);
+        let options = BasicRejectOptions { requeue: false };
+        self.channel.basic_reject(tag, options).await.map_err(|e| Error::from_lapin(&e))
     }
 
     /// Asks for no more messages and hands out what the broker had already sent. Everything stays held until settled.

@@ -3,6 +3,9 @@
 //! A refused declaration closes its channel, some close the connection (541); so each call has a channel of its own, and an
 //! error never spoils what comes after it.
 
+use std::collections::HashMap;
+
+use futures_util::future::try_join_all;
 use lapin::{
     ExchangeKind,
     options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
@@ -105,6 +108,38 @@ impl Connection {
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What passive declarations tell of many queues; those that are gone or may not be looked at are missing.
+    ///
+    /// Several channels ask at the same time: one answer takes a round trip.
+    ///
+    /// # Errors
+    /// When the connection has ended.
+    pub async fn look_up_all(&self, queues: &[&str]) -> Result<HashMap<String, Passive>, Error> {
+        const AT_ONCE: usize = 16;
+        let share = queues.len().div_ceil(AT_ONCE).max(1);
+        let shares = try_join_all(queues.chunks(share).map(|names| self.look_up_in_turn(names))).await?;
+        Ok(shares.into_iter().flatten().collect())
+    }
+
+    async fn look_up_in_turn(&self, queues: &[&str]) -> Result<Vec<(String, Passive)>, Error> {
+        let mut channel = self.channel().await?;
+        let mut found = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let Ok(name) = wire::short("a queue name", queue) else { continue };
+            let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            match self.bounded(channel.queue_declare(name, options, FieldTable::default())).await? {
+                Ok(queue) => {
+                    let passive = Passive { ready: queue.message_count(), consumers: queue.consumer_count() };
+                    found.push((queue.name().as_str().to_owned(), passive));
+                }
+                // A refusal closes its channel.
+                Err(_) => channel = self.channel().await?,
+            }
+        }
+        let _ = channel.close(200, ShortString::from("done")).await;
+        Ok(found)
     }
 
     /// Whether there is an exchange of that name.

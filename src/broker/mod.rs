@@ -56,6 +56,13 @@ impl Broker {
         Ok(Broker { endpoint, tls, management: management::Management::new(http) })
     }
 
+    /// The same broker and user, another virtual host.
+    #[must_use]
+    pub fn at_vhost(&self, vhost: &str) -> Broker {
+        let endpoint = Endpoint { vhost: vhost.to_owned(), ..self.endpoint.clone() };
+        Broker { endpoint, tls: self.tls.clone(), management: self.management.clone() }
+    }
+
     /// Opens a connection to the first broker of the list that can be used. The purpose is what the broker's own tools show.
     ///
     /// # Errors

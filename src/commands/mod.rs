@@ -1,6 +1,7 @@
 //! WHAT WAS ASKED: each file holds the arguments of one command and their translation to a request of `ops`.
 
 pub mod apply;
+pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod init;
@@ -122,6 +123,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
     match command {
         Command::Apply(args) => apply::run(args, context).await,
+        Command::Demo(args) => demo::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Init(args) => init::run(args, context),

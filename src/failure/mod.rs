@@ -4,6 +4,7 @@
 //! code. No secret may enter a [`Failure`]: errors are built from addresses without userinfo.
 
 mod broker;
+mod demo;
 mod dlq;
 mod sandbox;
 mod schema;

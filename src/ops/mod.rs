@@ -2,6 +2,7 @@
 //! return reports.
 
 pub mod apply;
+pub mod demo;
 pub mod dlq;
 pub mod doctor;
 pub mod observe;

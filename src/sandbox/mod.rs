@@ -131,6 +131,18 @@ impl Sandbox {
         format!("http://127.0.0.1:{}", self.management_port)
     }
 
+    /// The port of its AMQP listener, on 127.0.0.1.
+    #[must_use]
+    pub fn amqp_port(&self) -> u16 {
+        self.amqp_port
+    }
+
+    /// The port of its management API, on 127.0.0.1.
+    #[must_use]
+    pub fn management_port(&self) -> u16 {
+        self.management_port
+    }
+
     /// Where its files are, logs included.
     #[must_use]
     pub fn folder(&self) -> &Path {

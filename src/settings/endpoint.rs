@@ -104,6 +104,32 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// The endpoint of a sandbox, whatever else is set.
+    #[must_use]
+    pub fn endpoint_of_sandbox(timeout: std::time::Duration, amqp: u16, management: u16) -> Endpoint {
+        let host = crate::broker::Host::Ip(std::net::Ipv4Addr::LOCALHOST.into());
+        let (username, password) = ("guest".to_owned(), secrecy::SecretString::from("guest"));
+        let mut url = Url::parse("http://127.0.0.1").unwrap_or_else(|_| unreachable!("the text is a URL"));
+        // Only a URL that cannot have a host cannot have a port.
+        let _ = url.set_port(Some(management));
+        Endpoint {
+            addresses: vec![crate::broker::Address {
+                tls: false,
+                host,
+                port: amqp,
+                username: username.clone(),
+                password: password.clone(),
+            }],
+            vhost: "/".to_owned(),
+            management: ManagementAddress { url, username, password },
+            tls: TlsOptions::default(),
+            connect_timeout: std::time::Duration::from_secs(10),
+            timeout,
+        }
+    }
+}
+
 fn pick<'a>(flag: Option<&'a String>, environment: Option<&'a String>) -> (Option<&'a String>, Origin) {
     match (flag, environment) {
         (Some(flag), _) => (Some(flag), Origin::Flag),

@@ -5,7 +5,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
@@ -111,33 +111,6 @@ impl Archive {
     }
 }
 
-/// Reads a whole archive and says how many messages it holds, each of which can be read back.
-///
-/// # Errors
-/// When the file cannot be read, is cut off, or is not what was written.
-pub fn verify(path: &Path) -> io::Result<u64> {
-    let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
-    let mut digest = Context::new(&SHA256);
-    let (mut line, mut records) = (Vec::new(), 0);
-    loop {
-        line.clear();
-        if file.read_until(b'\n', &mut line)? == 0 {
-            return Err(io::Error::other("its last line is missing: it is cut off"));
-        }
-        if line.starts_with(b"{\"event\":\"end\"") {
-            let last: serde_json::Value = serde_json::from_slice(&line).map_err(io::Error::from)?;
-            let expected = hex(digest.finish().as_ref());
-            let whole = last["count"].as_u64() == Some(records) && last["sha256"].as_str() == Some(expected.as_str());
-            return if whole { Ok(records) } else { Err(io::Error::other("its count or digest does not fit")) };
-        }
-        digest.update(&line);
-        if line.starts_with(b"{\"format\":\"evbus.message/1\"") {
-            record::read(&line).map_err(|error| io::Error::other(error.to_string()))?;
-            records += 1;
-        }
-    }
-}
-
 fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
@@ -149,7 +122,37 @@ fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
+
+    /// Reads a whole archive and says how many messages it holds, each of which can be read back.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is cut off, or is not what was written.
+    fn verify(path: &Path) -> io::Result<u64> {
+        let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
+        let mut digest = Context::new(&SHA256);
+        let (mut line, mut records) = (Vec::new(), 0);
+        loop {
+            line.clear();
+            if file.read_until(b'\n', &mut line)? == 0 {
+                return Err(io::Error::other("its last line is missing: it is cut off"));
+            }
+            if line.starts_with(b"{\"event\":\"end\"") {
+                let last: serde_json::Value = serde_json::from_slice(&line).map_err(io::Error::from)?;
+                let expected = hex(digest.finish().as_ref());
+                let whole =
+                    last["count"].as_u64() == Some(records) && last["sha256"].as_str() == Some(expected.as_str());
+                return if whole { Ok(records) } else { Err(io::Error::other("its count or digest does not fit")) };
+            }
+            digest.update(&line);
+            if line.starts_with(b"{\"format\":\"evbus.message/1\"") {
+                record::read(&line).map_err(|error| io::Error::other(error.to_string()))?;
+                records += 1;
+            }
+        }
+    }
 
     fn archive(folder: &Path) -> io::Result<PathBuf> {
         let path = folder.join("a.ndjson");

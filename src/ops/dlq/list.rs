@@ -15,6 +15,8 @@ pub struct DeadLetterQueue {
     pub vhost: String,
     /// Its type; `None` is unknown.
     pub kind: Option<String>,
+    /// Messages ready to be delivered; `None` is unknown.
+    pub ready: Option<u64>,
     /// Messages in it, of every kind; `None` is unknown.
     pub total: Option<u64>,
     /// Dead letters that wait for a target of their own to take them (at-least-once), where the broker tells.
@@ -41,7 +43,9 @@ pub async fn run(broker: &Broker) -> Result<Report, Error> {
     let definitions = management.queue_statistics(vhost).await?;
     let owners = routes::owners(broker, vhost, &definitions).await?;
     let sampled_at = jiff::Timestamp::now();
-    let depths = management.queue_list(Some(vhost), Columns::Totals).await?;
+    let mut depths = management.queue_list(Some(vhost), Columns::Totals).await?;
+    depths.retain(|queue| owners.contains_key(&queue.name));
+    crate::ops::queues::correct(broker, &mut depths).await;
     let find =
         |queues: &[QueueInfo], name: &str| queues.iter().find(|queue| queue.name == name).cloned().unwrap_or_default();
     let queues = owners
@@ -51,6 +55,7 @@ pub async fn run(broker: &Broker) -> Result<Report, Error> {
             DeadLetterQueue {
                 vhost: vhost.to_owned(),
                 kind: now.kind.or(known.kind),
+                ready: now.ready,
                 total: now.total,
                 waiting: known.dead_lettering.filter(|waiting| *waiting > 0),
                 owners: owners.into_iter().collect(),

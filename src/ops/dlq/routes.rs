@@ -33,8 +33,18 @@ pub async fn owners(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Resul
     let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
     let sends: BTreeSet<&str> = letters.iter().map(|(queue, _)| queue.name.as_str()).collect();
     let mut owners = Owners::new();
+    let streams: BTreeSet<&str> = queues
+        .iter()
+        .filter(|queue| queue.kind.as_deref() == Some("stream"))
+        .map(|queue| queue.name.as_str())
+        .collect();
     for (queue, letters) in &letters {
-        for target in targets(queue, letters, &names, &routes, &bindings) {
+        let mut targets = targets(queue, letters, &names, &routes, &bindings);
+        // A stream beside a queue keeps a record of the letters; they wait in the queue.
+        if targets.iter().any(|target| !streams.contains(target.as_str())) {
+            targets.retain(|target| !streams.contains(target.as_str()));
+        }
+        for target in targets {
             let comes_back = letters.delays && sends.contains(target.as_str());
             if target != queue.name && !comes_back {
                 owners.entry(target).or_default().insert(queue.name.clone());

@@ -19,7 +19,7 @@ pub fn show(terminal: &mut Terminal, report: &Report) -> Result<(), Closed> {
             .iter()
             .map(|queue| {
                 // Only the messages themselves could tell when the oldest died and why, and none is held for a list.
-                json!({ "name": queue.name, "vhost": queue.vhost, "type": queue.kind, "total": queue.total,
+                json!({ "name": queue.name, "vhost": queue.vhost, "type": queue.kind, "total": queue.total, "ready": queue.ready,
                     "waiting": queue.waiting, "oldest_at": null, "owners": queue.owners, "reasons": null })
             })
             .collect();
@@ -32,7 +32,11 @@ pub fn show(terminal: &mut Terminal, report: &Report) -> Result<(), Closed> {
     }
     let mut table = Table::new(&["QUEUE", "TYPE", "MESSAGES>", "OF"]);
     for queue in &report.queues {
-        let mut messages = count(queue.total);
+        // What others hold of a quorum queue is known some seconds later only.
+        let mut messages = match (queue.total, queue.ready) {
+            (None, Some(ready)) => format!("{ready} ready"),
+            (total, _) => count(total),
+        };
         if let Some(waiting) = queue.waiting {
             messages.push_str(&format!(" ({waiting} waiting for a target)"));
         }

@@ -118,12 +118,15 @@ fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
         add("type", foreign(kind));
     }
     if let Some(death) = death::of(message) {
-        let keys = death.routing_keys.iter().map(|key| foreign(key)).collect::<Vec<_>>().join(", ");
         add("died in", format!("{} ({}, {} times)", foreign(&death.queue), foreign(&death.reason), death.count));
         if let Some(at) = &death.first_at {
             add("first at", at.to_string());
         }
-        add("published to", format!("{} with {keys}", foreign(&death.exchange)));
+    }
+    if let Some(original) = death::original_address(message) {
+        let exchange =
+            if original.exchange.is_empty() { "the default exchange".into() } else { foreign(&original.exchange) };
+        add("published", format!("to {exchange} with {}", foreign(&original.routing_keys.join(", "))));
     }
     for (name, value) in [
         ("correlation", &p.correlation_id),
