@@ -1,6 +1,6 @@
 //! What can be typed: the root parser, the flags that every command takes, and the commands.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
     commands::{apply, demo, dlq, doctor, init, lint, plan, publish, queues, sandbox, tail},
@@ -46,4 +46,62 @@ pub enum Command {
     Sandbox(sandbox::Args),
     /// Tell the whole story on an example bus, in a sandbox
     Demo(demo::Args),
+}
+
+/// The headings under which the help lists the commands, and which stand where.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Topology", &["init", "lint", "plan", "apply"]),
+    ("Events", &["publish", "tail"]),
+    ("Operate", &["queues", "doctor"]),
+    ("Dead letters", &["dlq"]),
+    ("Set up", &["sandbox", "demo"]),
+];
+
+/// The root parser, with the commands listed under their headings: clap knows headings for flags only.
+#[must_use]
+pub fn command() -> clap::Command {
+    let command = Cli::command();
+    let list = GROUPS.iter().fold(String::new(), |list, (heading, names)| {
+        let entries: String = names.iter().flat_map(|name| entries(&command, name)).collect();
+        format!("{list}{heading}:\n{entries}\n")
+    });
+    command
+        .help_template(format!("{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}Everywhere:\n{{options}}"))
+}
+
+/// The lines of a command, or of each of its own commands.
+fn entries(root: &clap::Command, name: &str) -> Vec<String> {
+    let line = |words: &str, command: &clap::Command| {
+        format!("  {words:<12} {}\n", command.get_about().map(ToString::to_string).unwrap_or_default())
+    };
+    // Each name is a command: a test compares both.
+    let Some(command) = root.find_subcommand(name) else { return Vec::new() };
+    let inner: Vec<_> = command.get_subcommands().filter(|inner| !inner.is_hide_set()).collect();
+    if inner.is_empty() {
+        return vec![line(name, command)];
+    }
+    inner.iter().map(|inner| line(&format!("{name} {}", inner.get_name()), inner)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parser_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_stands_under_one_heading() {
+        let root = Cli::command();
+        for command in root.get_subcommands() {
+            let name = command.get_name();
+            let groups = GROUPS.iter().filter(|(_, names)| names.contains(&name)).count();
+            assert_eq!(groups, 1, "{name} stands under {groups} headings of the help");
+        }
+        for name in GROUPS.iter().flat_map(|(_, names)| *names) {
+            assert!(root.find_subcommand(name).is_some(), "{name} is listed, and is no command");
+        }
+    }
 }

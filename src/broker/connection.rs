@@ -69,6 +69,7 @@ impl Connection {
             .map_err(|error| refusal(&error, endpoint, address, &overheard))?;
         // A broker that does not say its version is older than any we know: the most careful treatment is right for it.
         let version = overheard.version().unwrap_or(Version::new(0, 0, 0));
+        tracing::debug!(%address, tls = address.tls, %version, purpose, "connected");
         let blocked = watch_blocked(&inner);
         Ok(Connection { inner, version, user: address.username.clone(), host, blocked, timeout: endpoint.timeout })
     }

@@ -276,9 +276,8 @@ impl Error {
             )) => Error::WrongName { host, source },
             Some(rustls::Error::InvalidCertificate(_)) => Error::Untrusted { host, source },
             Some(rustls::Error::AlertReceived(_)) => Error::ClientCertificate { host, source },
-            Some(_) => Error::NoTls { host, source },
             // A listener that speaks in clear answers the handshake with its own protocol or hangs up.
-            None => Error::NoTls { host, source },
+            Some(_) | None => Error::NoTls { host, source },
         }
     }
 

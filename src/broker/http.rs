@@ -1,6 +1,6 @@
 //! One request to the management API, and what its answer means.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, StatusCode};
 use secrecy::ExposeSecret;
@@ -29,14 +29,12 @@ impl Http {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("evbus/", env!("CARGO_PKG_VERSION")));
-        builder = match tls {
-            Some(tls) => builder.tls_backend_preconfigured(tls.for_http()),
-            None => {
-                // The client wants to know its cryptography even where no TLS will be spoken; a second call changes nothing.
-                let _ = ring::default_provider().install_default();
-                builder
-            }
-        };
+        if let Some(tls) = tls {
+            builder = builder.tls_backend_preconfigured(tls.for_http());
+        } else {
+            // The client wants to know its cryptography even where no TLS will be spoken; a second call changes nothing.
+            let _ = ring::default_provider().install_default();
+        }
         let client = builder.build().map_err(|error| Error::Management { because: error.to_string() })?;
         Ok(Http { client, address })
     }
@@ -93,13 +91,16 @@ impl Http {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(|error| self.unreached(error))?;
+        let begun = Instant::now();
+        let response = request.send().await.map_err(|error| self.unreached(&error))?;
         let status = response.status();
+        // The path is percent-encoded, and so harmless to a terminal.
+        tracing::debug!(path = response.url().path(), status = status.as_u16(), took = ?begun.elapsed(), "management API");
         let is_json = response
             .headers()
             .get(reqwest::header::CONTENT_TYPE)
             .is_none_or(|kind| kind.as_bytes().starts_with(b"application/json"));
-        let body = response.bytes().await.map_err(|error| self.unreached(error))?;
+        let body = response.bytes().await.map_err(|error| self.unreached(&error))?;
         if status.is_success() {
             return if is_json { Ok(body.into()) } else { Err(self.absent("something else answers there")) };
         }
@@ -124,17 +125,17 @@ impl Http {
         }
     }
 
-    fn unreached(&self, error: reqwest::Error) -> Error {
+    fn unreached(&self, error: &reqwest::Error) -> Error {
         if error.is_timeout() {
             return Error::Timeout { what: format!("the management API's answer ({})", self.shown()) };
         }
-        if let Some(cause) = tls_cause(&error) {
+        if let Some(cause) = tls_cause(error) {
             let host = self.address.url.authority().to_owned();
             return Error::from_handshake(host, std::io::Error::other(cause.clone()));
         }
         // The address is shown without userinfo by reqwest as well; the chain below it says what happened.
         let mut because = String::new();
-        let mut next: Option<&dyn std::error::Error> = Some(&error);
+        let mut next: Option<&dyn std::error::Error> = Some(error);
         while let Some(cause) = next {
             because = cause.to_string();
             next = cause.source();

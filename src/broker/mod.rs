@@ -71,6 +71,7 @@ impl Broker {
         let mut errors = Vec::new();
         for address in &self.endpoint.addresses {
             let tls = self.tls.as_ref().filter(|_| address.tls);
+            tracing::debug!(%address, tls = address.tls, purpose, "connecting");
             match Connection::open(&self.endpoint, address, tls, purpose).await {
                 Ok(connection) => return Ok(connection),
                 // Every broker of a cluster would say the same: no use in asking the next.

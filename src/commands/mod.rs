@@ -16,12 +16,12 @@ mod topology;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use tracing_subscriber::EnvFilter;
 
 use crate::{
     broker::Broker,
-    cli::{Cli, Command},
+    cli::{self, Cli, Command},
     exit::Exit,
     failure::Failure,
     interrupt::Interrupt,
@@ -79,7 +79,8 @@ impl Context {
 
 /// Parses, runs, reports, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let parsed = cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers; everything else is wrong usage. Nobody is left to tell when printing fails.
@@ -139,7 +140,12 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
 fn log(settings: &Settings) {
     // A filter that cannot be read is none: logs are for looking closer, never a reason to fail.
     let filter = EnvFilter::try_new(settings.log_filter()).unwrap_or_else(|_| EnvFilter::new("off"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .finish();
     // Set once a process; a second run in the same one keeps the first.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

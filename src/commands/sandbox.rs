@@ -12,7 +12,7 @@ use crate::{
 
 /// Run a command against a private, throw-away RabbitMQ
 ///
-/// The command finds it in `EVBUS_URL` and `EVBUS_MANAGEMENT_URL`. Without a command both are shown, and the sandbox lives until
+/// The command finds it in EVBUS_URL and EVBUS_MANAGEMENT_URL. Without a command both are shown, and the sandbox lives until
 /// Ctrl-C. Nothing of it is left afterwards.
 #[derive(Debug, clap::Args)]
 pub struct Args {

@@ -18,7 +18,7 @@ pub struct Selection {
     #[arg(long, value_name = "TYPE")]
     event: Option<String>,
 
-    /// Messages first published with a key that matches, as in `email.#`
+    /// Messages first published with a key that matches, as in email.#
     #[arg(long, value_name = "PATTERN")]
     key: Option<String>,
 
@@ -26,7 +26,7 @@ pub struct Selection {
     #[arg(long, value_name = "QUEUE")]
     from_queue: Option<String>,
 
-    /// Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`
+    /// Messages that died for this reason: rejected, expired, maxlen or delivery_limit
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
 
@@ -38,11 +38,11 @@ pub struct Selection {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     newer_than: Option<Duration>,
 
-    /// The message with this `message_id`
+    /// The message with this message_id
     #[arg(long, value_name = "ID")]
     id: Option<String>,
 
-    /// Messages with this `correlation_id`
+    /// Messages with this correlation_id
     #[arg(long, value_name = "ID")]
     correlation_id: Option<String>,
 

@@ -19,7 +19,7 @@ use crate::{
 /// seen.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Routing keys to watch, as in `email.#`, or event names of the topology file
+    /// Routing keys to watch, as in email.#, or event names of the topology file
     #[arg(required = true, value_name = "PATTERN")]
     patterns: Vec<String>,
 
@@ -47,7 +47,7 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     expect: Option<u64>,
 
-    /// Say `ready` on stderr once everything is bound
+    /// Say ready on stderr once everything is bound
     #[arg(long)]
     ready: bool,
 

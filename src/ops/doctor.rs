@@ -163,27 +163,21 @@ async fn ask_management(broker: &Broker) -> Result<Managed, broker::Error> {
     let me = management.who_am_i().await?;
     let mut found = Managed { tags: me.tags, ..Managed::default() };
     found.permissions = management.permissions(broker.vhost(), &me.name).await.ok().flatten();
-    match management.nodes().await {
-        Ok(nodes) => {
-            let (running, down): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.running != Some(false));
-            let alarm = |node: &str, resource| Alarm { node: Some(node.to_owned()), resource: Some(resource) };
-            found.alarms = Some(
-                running
-                    .iter()
-                    .flat_map(|node| node.alarms.iter().map(|resource| alarm(&node.name, *resource)))
-                    .collect(),
-            );
-            found.plugins = running.iter().map(|node| node.plugins.clone()).reduce(|mut everywhere, here| {
-                everywhere.retain(|plugin| here.contains(plugin));
-                everywhere
-            });
-            found.down = Some(down.into_iter().map(|node| node.name).collect());
-        }
-        Err(_) => {
-            let alarm = Alarm { node: None, resource: None };
-            found.alarms =
-                management.has_alarm().await.ok().map(|raised| raised.then_some(alarm).into_iter().collect());
-        }
+    if let Ok(nodes) = management.nodes().await {
+        let (running, down): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.running != Some(false));
+        let alarms = running.iter().flat_map(|node| {
+            node.alarms.iter().map(|&resource| Alarm { node: Some(node.name.clone()), resource: Some(resource) })
+        });
+        found.alarms = Some(alarms.collect());
+        found.plugins = running.iter().map(|node| node.plugins.clone()).reduce(|mut everywhere, here| {
+            everywhere.retain(|plugin| here.contains(plugin));
+            everywhere
+        });
+        found.down = Some(down.into_iter().map(|node| node.name).collect());
+    } else {
+        let somewhere = Alarm { node: None, resource: None };
+        let raised = management.has_alarm().await.ok();
+        found.alarms = raised.map(|raised| raised.then_some(somewhere).into_iter().collect());
     }
     found.ours = ours(broker).await.ok();
     Ok(found)

@@ -74,7 +74,7 @@ pub(super) fn configuration(folder: &Path, server: &Path, ports: &Ports) -> Vec<
         ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
         ("HOME", folder.display().to_string()),
     ];
-    let environment = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+    let environment: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
     let settings = format!(
         "listeners.tcp.1 = 127.0.0.1:{amqp}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\ndisk_free_limit.absolute = 50MB\n"
     );
@@ -83,7 +83,7 @@ pub(super) fn configuration(folder: &Path, server: &Path, ports: &Ports) -> Vec<
         ("rabbitmq-env.conf", String::new()),
         ("enabled_plugins", "[rabbitmq_management,rabbitmq_shovel,rabbitmq_shovel_management].\n".to_owned()),
         (COOKIE, secret),
-        (ENVIRONMENT, environment),
+        (ENVIRONMENT, environment.concat()),
     ]
 }
 

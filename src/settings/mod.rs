@@ -22,11 +22,11 @@ pub struct Globals {
     #[arg(short, long = "file", global = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]
+    /// The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]
     #[arg(long, global = true, value_name = "URL")]
     url: Option<String>,
 
-    /// The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker's host, port 15672 or 15671]
+    /// The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker's host, port 15672 or 15671]
     #[arg(long, global = true, value_name = "URL")]
     management_url: Option<String>,
 
@@ -119,7 +119,6 @@ struct Environment {
     no_color: bool,
     user: Option<String>,
     columns: Option<u16>,
-    log: Option<String>,
 }
 
 /// The resolved settings.
@@ -132,6 +131,7 @@ pub struct Settings {
 impl Settings {
     /// Settles what was typed against the environment.
     #[must_use]
+    #[allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn resolve(globals: Globals) -> Settings {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let environment = Environment {
@@ -141,7 +141,6 @@ impl Settings {
             no_color: text("NO_COLOR").is_some(),
             user: text("USER").or_else(|| text("LOGNAME")),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
-            log: text("EVBUS_LOG"),
         };
         Settings { globals, environment }
     }
@@ -172,11 +171,10 @@ impl Settings {
         self.globals.verbose
     }
 
-    /// Which log lines are wanted. What lapin and hyper log can hold payloads and secrets, so they never are by `-v`.
+    /// Which log lines are wanted. Only our own ever are: what lapin and hyper log can hold payloads and secrets.
     #[must_use]
-    pub fn log_filter(&self) -> String {
-        let default = if self.globals.verbose >= 2 { "evbus=debug" } else { "off" };
-        self.environment.log.clone().unwrap_or_else(|| default.to_owned())
+    pub fn log_filter(&self) -> &'static str {
+        if self.globals.verbose >= 2 { "evbus=debug" } else { "evbus=warn" }
     }
 
     /// How long any single operation may take.

@@ -81,10 +81,9 @@ pub(super) fn decode(what: &str, text: &str) -> Result<String, String> {
             bytes.push(byte);
             continue;
         }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+        let mut digit = || u8::try_from(char::from(rest.next()?).to_digit(16)?).ok();
         match (digit(), digit()) {
-            // Two hexadecimal digits make at most 255.
-            (Some(high), Some(low)) => bytes.push((high * 16 + low) as u8),
+            (Some(high), Some(low)) => bytes.push(high << 4 | low),
             _ => return Err(format!("a % in the {what} is not followed by two hexadecimal digits; write it as %25")),
         }
     }

@@ -14,7 +14,7 @@ pub use progress::Progress;
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Colour {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     /// Also in a pipe.

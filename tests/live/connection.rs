@@ -38,7 +38,7 @@ fn check(done: &Done, name: &str) -> String {
     let found = checks
         .filter(|check| check["check"] == name)
         .map(|check| format!("{}: {} ({})", text(&check["state"]), text(&check["message"]), text(&check["hint"])));
-    found.last().unwrap_or_else(|| panic!("no check {name}\n{}", done.whole()))
+    found.collect::<Vec<_>>().pop().unwrap_or_else(|| panic!("no check {name}\n{}", done.whole()))
 }
 
 fn port(url: &str) -> &str {

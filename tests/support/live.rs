@@ -293,7 +293,6 @@ pub fn numbered(number: usize) -> BasicProperties {
 /// A connection as tests need it: in clear, on loopback.
 pub async fn dial(url: &str, vhost: &str) -> Connection {
     let url = format!("{url}/{}", vhost.replace('/', "%2F"));
-    #[allow(clippy::disallowed_methods, reason = "a fixture on loopback; the program itself never lets lapin dial")]
     let connecting = Connection::connect(&url, ConnectionProperties::default());
     connecting.await.expect("the broker of the tests is there")
 }

@@ -49,7 +49,7 @@ async fn paged<T: serde::de::DeserializeOwned>(
             Err(Error::Management { .. }) if page > 1 => return Ok(all),
             Err(error) => return Err(error),
         };
-        let last = found.items.is_empty() || page >= found.page_count;
+        let last = found.items.is_empty() || page >= found.pages;
         all.extend(found.items.into_iter().filter(|item| seen.insert(key(item))));
         if last {
             return Ok(all);
@@ -65,8 +65,8 @@ const PAGE: &str = "500";
 struct Page<T> {
     #[serde(default = "Vec::new")]
     items: Vec<T>,
-    #[serde(default)]
-    page_count: u64,
+    #[serde(default, rename = "page_count")]
+    pages: u64,
     #[serde(default)]
     total_count: Option<u64>,
 }

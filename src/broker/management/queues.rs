@@ -156,7 +156,7 @@ impl Management {
         query.extend([("page", number.as_str()), ("page_size", PAGE)]);
         let path: Vec<&str> = std::iter::once("queues").chain(vhost).collect();
         let found: Page<QueueInfo> = self.http.get(&path, &query).await?;
-        Ok(QueuePage { queues: found.items, pages: found.page_count, total: found.total_count })
+        Ok(QueuePage { queues: found.items, pages: found.pages, total: found.total_count })
     }
 
     /// Every queue of a virtual host, or of all of them, in one answer. Measured with 10,000 queues: cheaper than a single page where
