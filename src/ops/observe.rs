@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Everything a virtual host has. Policies are unknown where the user may not see them.
+/// Everything a virtual host has, and whether the user may set policies in it.
 ///
 /// # Errors
 /// No management API, or a user that it does not let in.
@@ -31,11 +31,11 @@ pub async fn run(management: &Management, vhost: &str) -> Result<Observed, Error
     for info in management.bindings(vhost).await? {
         observed.bind(binding(info));
     }
-    observed.policies = match management.policies(vhost).await {
-        Ok(policies) => Some(policies.into_iter().map(|found| (found.name.clone(), policy(found))).collect()),
-        Err(Error::ManagementTag { .. }) => None,
-        Err(error) => return Err(error),
-    };
+    observed.policies =
+        management.policies(vhost).await?.into_iter().map(|found| (found.name.clone(), policy(found))).collect();
+    // Who may look at policies may not always set them.
+    let tags = management.who_am_i().await?.tags;
+    observed.may_set_policies = tags.iter().any(|tag| tag == "policymaker" || tag == "administrator");
     Ok(observed)
 }
 

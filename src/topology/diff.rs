@@ -27,8 +27,10 @@ pub struct Observed {
     pub queue_policies: BTreeMap<String, String>,
     /// Its bindings, by all that tells one from others.
     bindings: BTreeMap<String, BindingSpec>,
-    /// Its policies by name; `None` where the user may not see them.
-    pub policies: Option<BTreeMap<String, PolicySpec>>,
+    /// Its policies by name.
+    pub policies: BTreeMap<String, PolicySpec>,
+    /// Whether the user may set policies.
+    pub may_set_policies: bool,
 }
 
 impl Observed {
@@ -84,7 +86,30 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version) -> Plan {
             plan.warnings.push(format!("the {} {} is not set: {because}", change.object.kind(), change.object.name()));
         }
     }
+    plan.warnings.extend(hidden(steps, observed));
     plan
+}
+
+/// Dead letter queues on which another policy is in force than the one that lifts their delivery limit.
+fn hidden(steps: &[Step], observed: &Observed) -> Vec<String> {
+    let objects = || steps.iter().filter(|step| step.role == Role::DeadLetters).map(|step| &step.object);
+    let ours: HashSet<&str> = objects()
+        .filter_map(|object| match object {
+            Object::Policy(policy) if observed.policies.contains_key(&policy.name) => Some(policy.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut warnings = Vec::new();
+    for object in objects().filter(|_| !ours.is_empty()) {
+        let Object::Queue(queue) = object else { continue };
+        if let Some(other) = observed.queue_policies.get(&queue.name).filter(|other| !ours.contains(other.as_str())) {
+            warnings.push(format!(
+                "on {} the policy {other} hides the one that lifts its delivery limit: each look uses up a delivery. Narrow its pattern, or lower its priority",
+                queue.name
+            ));
+        }
+    }
+    warnings
 }
 
 /// Everything is declared: what the broker has cannot be seen.
@@ -299,13 +324,10 @@ fn second_rung(wanted: &BindingSpec, role: Role, observed: &Observed) -> Option<
 }
 
 fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed) -> Option<Change> {
-    let Some(policies) = &observed.policies else {
-        let mut change = create(step);
-        let because = "the user has not the tag policymaker".to_owned();
-        change.blocked = Some(Blocked { because, bearable: step.role == Role::DeadLetters });
-        return Some(change);
-    };
-    let Some(found) = policies.get(&wanted.name) else { return Some(create(step)) };
+    let ours = step.role == Role::DeadLetters;
+    let forbidden = || Blocked { because: "the user has not the tag policymaker".to_owned(), bearable: ours };
+    let blocked = (!observed.may_set_policies).then(forbidden);
+    let Some(found) = observed.policies.get(&wanted.name) else { return Some(Change { blocked, ..create(step) }) };
     let mut differences = Vec::new();
     let mut differ = |what: &str, found: Option<String>, wanted: Option<String>| {
         if found != wanted {
@@ -321,9 +343,9 @@ fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed) -> Opti
         differ(key, value(found), value(wanted));
     }
     // The policy that evbus makes follows the services: it is evbus's own to change.
-    if step.role == Role::DeadLetters && !differences.is_empty() {
+    if ours && !differences.is_empty() {
         let because = format!("follows the services: {}", said(&differences));
-        return Some(Change { action: Action::Update, because, differences, ..create(step) });
+        return Some(Change { action: Action::Update, because, blocked, differences, ..create(step) });
     }
     differing(step, Action::Update, differences)
 }
@@ -365,15 +387,13 @@ mod tests {
 
     /// A broker on which everything has been made.
     fn made(steps: &[Step]) -> Observed {
-        let mut observed = Observed { policies: Some(BTreeMap::new()), ..Observed::default() };
+        let mut observed = Observed { may_set_policies: true, ..Observed::default() };
         for step in steps {
             match step.object.clone() {
                 Object::Exchange(exchange) => drop(observed.exchanges.insert(exchange.name.clone(), exchange)),
                 Object::Queue(queue) => drop(observed.queues.insert(queue.name.clone(), queue)),
                 Object::Binding(binding) => observed.bind(binding),
-                Object::Policy(policy) => {
-                    observed.policies.get_or_insert_default().insert(policy.name.clone(), policy);
-                }
+                Object::Policy(policy) => drop(observed.policies.insert(policy.name.clone(), policy)),
             }
         }
         observed
@@ -386,7 +406,7 @@ mod tests {
     #[test]
     fn nothing_there_is_everything_to_make_and_everything_there_is_nothing_to_do() {
         let steps = steps(TEXT);
-        let empty = Observed { policies: Some(BTreeMap::new()), ..Observed::default() };
+        let empty = Observed { may_set_policies: true, ..Observed::default() };
         let plan = diff(&steps, &empty, V4);
         assert_eq!((plan.count(Action::Create), plan.blocked(), plan.unchanged), (steps.len(), 0, 0));
         let plan = diff(&steps, &made(&steps), V4);
@@ -472,6 +492,17 @@ mod tests {
             |ttl: u32| format!("evbus: 1\npolicies: {{p: {{pattern: x, definition: {{message-ttl: {ttl}}}}}}}\n");
         let plan = diff(&steps(&text(2)), &made(&steps(&text(1))), V4);
         assert!(plan.changes[0].is_refused());
+    }
+
+    #[test]
+    fn a_policy_that_hides_the_one_of_evbus_is_warned_of() {
+        let steps = steps(TEXT);
+        let mut observed = made(&steps);
+        observed.queue_policies.insert("s.dlq".to_owned(), "evbus-events-dlq".to_owned());
+        assert!(diff(&steps, &observed, V4).warnings.is_empty());
+        observed.queue_policies.insert("t.dlq".to_owned(), "everything".to_owned());
+        let plan = diff(&steps, &observed, V4);
+        assert!(plan.warnings.len() == 1 && plan.warnings[0].starts_with("on t.dlq the policy everything hides"));
     }
 
     #[test]

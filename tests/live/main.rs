@@ -13,5 +13,7 @@ mod dlq_purge;
 mod dlq_replay;
 mod doctor;
 mod fidelity;
+mod routes;
 mod sandbox;
 mod secure;
+mod topology;

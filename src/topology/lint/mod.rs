@@ -164,6 +164,13 @@ mod tests {
     }
 
     #[test]
+    fn three_hashes_are_too_many_for_4_3() {
+        let text = "services: {s: {subscribes: [{key: \"#.a.#.#\"}], retry: none}}\n";
+        assert_eq!(rules(text), ["too-many-wildcards"]);
+        assert_eq!(found_for(text, Version::new(4, 2, 0)), []);
+    }
+
+    #[test]
     fn arguments_that_do_not_exist_or_are_for_other_queues_are_found() {
         let text = "queues: {q: {type: quorum, max_priority: 5, arguments: {x-max-retries: 3}}}\n";
         assert_eq!(rules(text), ["refused-argument", "unknown-argument"]);
