@@ -163,21 +163,30 @@ async fn ask_management(broker: &Broker) -> Result<Managed, broker::Error> {
     let me = management.who_am_i().await?;
     let mut found = Managed { tags: me.tags, ..Managed::default() };
     found.permissions = management.permissions(broker.vhost(), &me.name).await.ok().flatten();
+    // Of the moment, but without saying where.
+    let alarmed = management.has_alarm().await.ok();
+    found.alarms = alarmed.map(|alarmed| alarmed.then_some(Alarm { node: None, resource: None }).into_iter().collect());
     if let Ok(nodes) = management.nodes().await {
         let (running, down): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.running != Some(false));
-        let alarms = running.iter().flat_map(|node| {
-            node.alarms.iter().map(|&resource| Alarm { node: Some(node.name.clone()), resource: Some(resource) })
-        });
-        found.alarms = Some(alarms.collect());
-        found.plugins = running.iter().map(|node| node.plugins.clone()).reduce(|mut everywhere, here| {
-            everywhere.retain(|plugin| here.contains(plugin));
-            everywhere
+        let alarms: Vec<Alarm> = running
+            .iter()
+            .flat_map(|node| {
+                let raised = node.alarms.iter().flatten();
+                raised.map(|&resource| Alarm { node: Some(node.name.clone()), resource: Some(resource) })
+            })
+            .collect();
+        // What nodes say of themselves is seconds old: it names places, and has no say in whether there is an alarm.
+        if alarmed != Some(false) && !alarms.is_empty() {
+            found.alarms = Some(alarms);
+        }
+        let plugins: Option<Vec<_>> = running.iter().map(|node| node.plugins.clone()).collect();
+        found.plugins = plugins.and_then(|plugins| {
+            plugins.into_iter().reduce(|mut everywhere, here| {
+                everywhere.retain(|plugin| here.contains(plugin));
+                everywhere
+            })
         });
         found.down = Some(down.into_iter().map(|node| node.name).collect());
-    } else {
-        let somewhere = Alarm { node: None, resource: None };
-        let raised = management.has_alarm().await.ok();
-        found.alarms = raised.map(|raised| raised.then_some(somewhere).into_iter().collect());
     }
     found.ours = ours(broker).await.ok();
     Ok(found)

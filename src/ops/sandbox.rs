@@ -1,6 +1,6 @@
 //! A command and a sandbox around it.
 
-use std::{ffi::OsString, io, path::PathBuf};
+use std::{ffi::OsString, io, path::PathBuf, time::Duration};
 
 use crate::{
     interrupt::Interrupt,
@@ -75,17 +75,30 @@ pub async fn run(
         .kill_on_drop(true)
         .spawn()
         .map_err(wrong)?;
-    // At a terminal the command gets Ctrl-C as we do, and ends in its own way; a signal sent to us alone is passed on.
     let status = tokio::select! {
         status = child.wait() => status.map_err(wrong)?,
         () = interrupt.raised() => {
-            pass_on(&child);
-            child.wait().await.map_err(wrong)?
+            // At a terminal the command gets Ctrl-C as we do, and a second signal would keep it from an orderly end.
+            let patience = if shares_terminal() { ORDERLY_END } else { Duration::ZERO };
+            if let Ok(status) = tokio::time::timeout(patience, child.wait()).await {
+                status.map_err(wrong)?
+            } else {
+                pass_on(&child);
+                child.wait().await.map_err(wrong)?
+            }
         }
     };
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
     let code = status.code().or(signal.map(|signal| 128 + signal)).and_then(|code| u8::try_from(code).ok());
     Ok(Some(code.unwrap_or(1)))
+}
+
+/// How long a command that was interrupted with us may take to end by itself.
+const ORDERLY_END: Duration = Duration::from_secs(10);
+
+/// Whether what is typed at our terminal reaches the command as well: both are in its foreground.
+fn shares_terminal() -> bool {
+    rustix::termios::tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == rustix::process::getpgrp())
 }
 
 fn pass_on(child: &tokio::process::Child) {

@@ -2,10 +2,11 @@
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
-    io,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    io::{self, Read, Seek},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -41,8 +42,10 @@ impl Files {
         self.folder.path()
     }
 
-    pub(super) fn console(&self) -> io::Result<Stdio> {
-        Ok(File::create(self.folder.path().join(CONSOLE))?.into())
+    /// Where the server's words go. They can be read from here also when the keeper has removed the folder.
+    pub(super) fn console(&self) -> io::Result<Console> {
+        let path = self.folder.path().join(CONSOLE);
+        Ok(Console(OpenOptions::new().create(true).append(true).read(true).open(path)?))
     }
 
     /// Hands the folder on to its keeper.
@@ -57,9 +60,19 @@ fn home() -> PathBuf {
     if shared.is_dir() { shared.to_owned() } else { std::env::temp_dir() }
 }
 
+/// Makes the lock of a folder that has none yet, and takes it for as long as the file lives. It appears under its name only
+/// when it is taken, so that nobody can find it free while the sandbox is being set up.
+pub(super) fn new_lock(folder: &Path) -> io::Result<File> {
+    let unseen = folder.join("lock.new");
+    let file = OpenOptions::new().create_new(true).append(true).mode(0o600).open(&unseen)?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    fs::rename(unseen, folder.join(LOCK))?;
+    Ok(file)
+}
+
 /// Takes a folder's lock for as long as the file lives; `None` where somebody has it.
-pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(LOCK))?;
+fn lock(folder: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().append(true).open(folder.join(LOCK))?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
@@ -67,28 +80,53 @@ pub(super) fn lock(folder: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Clears away what killed keepers left: folders whose lock is free and that are not just being set up.
+/// How long a folder may be without a lock: it is being set up. Locks are made within milliseconds.
+const SETTING_UP: Duration = Duration::from_secs(600);
+
+/// Clears away what killed keepers left: folders whose lock is free, and those that never got one.
 pub(super) fn clear_stale() {
     let Ok(entries) = fs::read_dir(home()) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        // A folder without a lock file has no keeper yet: it is being set up.
-        if is_ours
-            && path.join(LOCK).exists()
-            && let Ok(Some(_lock)) = lock(&path)
-        {
-            server::end_orphan(&path);
-            // Somebody else's, or on a disk that refuses: the next start tries again.
-            let _ = fs::remove_dir_all(&path);
+        let Ok(data) = entry.metadata() else { continue };
+        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && data.is_dir()
+            && data.uid() == rustix::process::getuid().as_raw();
+        if !is_ours {
+            continue;
         }
+        let _lock = match lock(&path) {
+            Ok(Some(free)) => Some(free),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && older(&data, SETTING_UP) => None,
+            // Kept by somebody, or being set up.
+            Ok(None) | Err(_) => continue,
+        };
+        server::end_orphan(&path);
+        // On a disk that refuses the next start tries again.
+        let _ = fs::remove_dir_all(&path);
     }
 }
 
-/// The last lines a server wrote.
-pub(super) fn last_words(folder: &Path) -> String {
-    let text = fs::read(folder.join(CONSOLE)).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(8)..].join("\n")
+fn older(data: &fs::Metadata, than: Duration) -> bool {
+    data.modified().ok().and_then(|time| time.elapsed().ok()).is_some_and(|age| age > than)
+}
+
+/// What a server and its keeper write.
+pub(super) struct Console(File);
+
+impl Console {
+    /// Another end to write to.
+    pub(super) fn writer(&self) -> io::Result<Stdio> {
+        Ok(self.0.try_clone()?.into())
+    }
+
+    /// The last lines.
+    pub(super) fn last_words(mut self) -> String {
+        let mut bytes = Vec::new();
+        // What cannot be read has not been said.
+        let _ = self.0.rewind().and_then(|()| self.0.read_to_end(&mut bytes));
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
 }

@@ -14,9 +14,7 @@ use super::{files, server};
 /// # Errors
 /// When the server could not be started.
 pub fn keep(folder: &Path) -> io::Result<()> {
-    let Some(_lock) = files::lock(folder)? else {
-        return Err(io::Error::other("somebody keeps this sandbox already"));
-    };
+    let _lock = files::new_lock(folder)?;
     let started = server::start(folder);
     let outcome = match started {
         Ok(mut child) => {

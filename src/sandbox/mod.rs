@@ -17,7 +17,7 @@ use std::{
 };
 
 pub use keeper::keep;
-pub use server::{PROGRAMS, find};
+pub use server::{find, installer};
 
 use files::Files;
 
@@ -98,12 +98,13 @@ impl Sandbox {
         let ports = server::Ports::free()?;
         let (amqp_port, management_port) = (ports.amqp, ports.management);
         let files = Files::create(server, &ports)?;
+        let console = files.console()?;
         let keeper = Command::new(keeper)
             .args(["sandbox", "--keep"])
             .arg(files.folder())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(files.console()?)
+            .stderr(console.writer()?)
             .process_group_of_its_own()
             .spawn()?;
         let folder = files.into_folder();
@@ -113,9 +114,7 @@ impl Sandbox {
         }) {
             Ok(()) => Ok(sandbox),
             Err(ready::Never::Interrupted) => Err(Error::Interrupted),
-            Err(ready::Never::NotReady(what)) => {
-                Err(Error::NotReady { what, said: files::last_words(&sandbox.folder) })
-            }
+            Err(ready::Never::NotReady(what)) => Err(Error::NotReady { what, said: console.last_words() }),
         }
     }
 

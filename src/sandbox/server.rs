@@ -14,13 +14,28 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::Grouped;
 
 /// Where the program usually is. Debian's `/usr/sbin/rabbitmq-server` is not among them: it switches to another user.
-pub const PROGRAMS: [&str; 5] = [
+const PROGRAMS: [&str; 5] = [
     "/usr/lib/rabbitmq/bin/rabbitmq-server",
     "/opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server",
     "/usr/local/opt/rabbitmq/sbin/rabbitmq-server",
     "/home/linuxbrew/.linuxbrew/opt/rabbitmq/sbin/rabbitmq-server",
     "/opt/rabbitmq/sbin/rabbitmq-server",
 ];
+
+/// The command that installs RabbitMQ on this system; `None` where no package manager that we know is here.
+#[must_use]
+pub fn installer() -> Option<&'static str> {
+    const INSTALLERS: [(&str, &str); 7] = [
+        ("/usr/bin/apt-get", "sudo apt-get install --no-install-recommends rabbitmq-server"),
+        ("/usr/bin/dnf", "sudo dnf install rabbitmq-server"),
+        ("/opt/homebrew/bin/brew", "brew install rabbitmq"),
+        ("/usr/local/bin/brew", "brew install rabbitmq"),
+        ("/home/linuxbrew/.linuxbrew/bin/brew", "brew install rabbitmq"),
+        ("/usr/bin/zypper", "sudo zypper install rabbitmq-server"),
+        ("/usr/bin/pacman", "sudo pacman -S rabbitmq"),
+    ];
+    INSTALLERS.iter().find(|(program, _)| Path::new(program).exists()).map(|(_, command)| *command)
+}
 
 pub(super) const COOKIE: &str = ".erlang.cookie";
 const PROCESS: &str = "process";

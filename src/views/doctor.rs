@@ -148,6 +148,7 @@ fn managed_lines(managed: &Managed, vhost: &str) -> Vec<Line> {
         },
         match &managed.plugins {
             Some(plugins) => Line::new("plugins", State::Ok, plugins.join(", ")),
+            None if managed.down.is_some() => Line::new("plugins", State::Unknown, "a node has not told yet"),
             None => hidden("plugins", "monitoring"),
         },
         match &managed.down {

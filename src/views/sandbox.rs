@@ -12,7 +12,8 @@ pub fn event(terminal: &mut Terminal, event: Event<'_>) {
             let (url, management) = (sandbox.url(), sandbox.management_url());
             // Nobody reads: the sandbox is there all the same, and ends with a signal.
             let _ = if terminal.is_json() {
-                terminal.json(&json!({ "format": "evbus.sandbox/1", "url": url, "management_url": management }))
+                terminal.json(&json!({ "format": "evbus.sandbox/1", "url": url, "management_url": management,
+                    "folder": sandbox.folder() }))
             } else {
                 terminal
                     .line(&format!("export EVBUS_URL={url}"))

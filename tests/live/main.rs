@@ -15,5 +15,6 @@ mod doctor;
 mod fidelity;
 mod routes;
 mod sandbox;
+mod secrets;
 mod secure;
 mod topology;

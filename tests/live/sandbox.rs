@@ -2,7 +2,9 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    net::TcpStream,
+    path::Path,
+    process::Child,
     time::{Duration, Instant},
 };
 
@@ -18,36 +20,53 @@ fn sandbox(arguments: &[&str]) -> crate::support::run::Run {
     }
 }
 
-/// Processes and folders of the sandbox at that port.
-fn traces(port: &str) -> Vec<String> {
-    let folders = std::fs::read_dir("/tmp").into_iter().flatten().flatten().map(|entry| entry.path());
-    let uses = |folder: &PathBuf| {
-        std::fs::read_to_string(folder.join("rabbitmq.conf")).is_ok_and(|text| text.contains(&format!(":{port}\n")))
+/// What there is of a sandbox: its folder, who answers at its port, and the processes that know of its folder.
+fn traces(folder: &str, url: &str) -> Vec<String> {
+    let port = url.trim().rsplit(':').next().unwrap_or_default();
+    let answers = TcpStream::connect(format!("127.0.0.1:{port}")).is_ok();
+    let mut traces: Vec<String> = processes(folder).iter().map(|process| format!("process {process:?}")).collect();
+    traces.extend(Path::new(folder).exists().then(|| folder.to_owned()));
+    traces.extend(answers.then(|| format!("port {port} answers")));
+    traces
+}
+
+/// The processes that have this text in their environment or command line; where there is no `/proc`, none.
+fn processes(text: &str) -> Vec<(i32, String)> {
+    let mentions = |path: &Path, file: &str| {
+        std::fs::read(path.join(file))
+            .map(|bytes| String::from_utf8_lossy(&bytes).replace('\0', " "))
+            .unwrap_or_default()
     };
-    let folders = folders
-        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("evbus-sandbox-")))
-        .filter(uses)
-        .map(|path| path.display().to_string());
-    let answers =
-        std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok().then(|| format!("port {port} answers"));
-    folders.chain(answers).collect()
+    let all = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| {
+        let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let (command, environment) = (mentions(&entry.path(), "cmdline"), mentions(&entry.path(), "environ"));
+        (command.contains(text) || environment.contains(text)).then_some((id, command))
+    });
+    all.collect()
 }
 
 #[track_caller]
-fn gone(port: &str) {
+fn gone(folder: &str, url: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !traces(port).is_empty() {
-        assert!(Instant::now() < deadline, "left behind: {:?}", traces(port));
+    while !traces(folder, url).is_empty() {
+        assert!(Instant::now() < deadline, "left behind: {:?}", traces(folder, url));
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
-fn port(url: &str) -> String {
-    url.trim().rsplit(':').next().unwrap_or_default().to_owned()
+/// A sandbox without a command, and what it says of itself.
+fn started() -> (Child, String, String) {
+    let mut child = sandbox(&["-o", "json"]).start();
+    let mut line = String::new();
+    let out = child.stdout.take().expect("its stdout");
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let shown: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let text = |key: &str| shown[key].as_str().unwrap_or_else(|| panic!("no {key} in {line}")).to_owned();
+    (child, text("folder"), text("url"))
 }
 
-fn signal(child: &std::process::Child, signal: Signal) {
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process");
+fn signal(process: u32, signal: Signal) {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process");
     kill_process(pid, signal).expect("it gets the signal");
 }
 
@@ -56,18 +75,23 @@ fn two_at_once_do_not_disturb_each_other_and_a_commands_code_is_passed_on() {
     if broker("sandboxes").is_none() {
         return;
     }
-    let children: Vec<_> =
-        (0..2).map(|n| sandbox(&["--", "sh", "-c", &format!("echo $EVBUS_URL; exit {n}")]).start()).collect();
-    let mut ports = Vec::new();
-    for (n, child) in (0..).zip(children) {
+    // The folder is in nobody's environment but the server's: the command finds it by the port.
+    let command = |code: i32| {
+        format!("echo $EVBUS_URL; grep -l \":${{EVBUS_URL##*:}}$\" /tmp/evbus-sandbox-*/rabbitmq.conf; exit {code}")
+    };
+    let children: Vec<_> = (0..2).map(|code| sandbox(&["--", "sh", "-c", &command(code)]).start()).collect();
+    let mut seen = Vec::new();
+    for (code, child) in (0..).zip(children) {
         let output = child.wait_with_output().expect("it ends");
-        assert_eq!(output.status.code(), Some(n), "{}", String::from_utf8_lossy(&output.stderr));
-        ports.push(port(&String::from_utf8_lossy(&output.stdout)));
+        assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (url, file) = said.trim().split_once('\n').unwrap_or_else(|| panic!("{said:?}"));
+        seen.push((file.trim_end_matches("/rabbitmq.conf").to_owned(), url.to_owned()));
     }
-    assert_ne!(ports[0], ports[1]);
-    for port in &ports {
-        assert!(port.parse::<u16>().is_ok());
-        gone(port);
+    assert!(seen[0].0 != seen[1].0 && seen[0].1 != seen[1].1, "{seen:?}");
+    for (folder, url) in &seen {
+        assert!(folder.starts_with("/tmp/evbus-sandbox-"), "{folder}");
+        gone(folder, url);
     }
 }
 
@@ -77,16 +101,60 @@ fn interrupted_terminated_or_killed_it_leaves_nothing() {
         return;
     }
     for (kind, code) in [(Signal::INT, Some(0)), (Signal::TERM, Some(0)), (Signal::KILL, None)] {
-        let mut child = sandbox(&["-o", "json"]).start();
-        let mut line = String::new();
-        let out = child.stdout.take().expect("its stdout");
-        BufReader::new(out).read_line(&mut line).expect("a line");
-        let shown: serde_json::Value = serde_json::from_str(&line).expect("JSON");
-        let port = port(shown["url"].as_str().expect("a URL"));
-        assert!(!traces(&port).is_empty(), "it is there");
-        signal(&child, kind);
+        let (mut child, folder, url) = started();
+        assert!(traces(&folder, &url).len() >= 3, "it is there: {:?}", traces(&folder, &url));
+        signal(child.id(), kind);
         assert_eq!(child.wait().expect("it ends").code(), code);
-        gone(&port);
+        gone(&folder, &url);
+    }
+}
+
+#[test]
+fn a_command_is_told_to_end_when_the_sandbox_is() {
+    if broker("sandbox-command").is_none() {
+        return;
+    }
+    let mut child = sandbox(&["--", "sh", "-c", "echo $EVBUS_URL; exec sleep 600"]).start();
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut url).expect("a line");
+    signal(child.id(), Signal::INT);
+    assert_eq!(child.wait().expect("it ends").code(), Some(128 + 15));
+    gone("/nowhere", &url);
+}
+
+#[test]
+fn what_was_left_by_a_killed_keeper_goes_at_the_next_start() {
+    if broker("sandbox-stale").is_none() {
+        return;
+    }
+    let (mut child, folder, url) = started();
+    // Both at once, so that nobody is left to clear up. The keeper has the folder in its command line.
+    let keeper = processes(&folder).into_iter().find(|(_, command)| command.contains("--keep"));
+    let Some((keeper, _)) = keeper else { return eprintln!("SKIPPED sandbox-stale: no /proc here") };
+    signal(u32::try_from(keeper).expect("a process"), Signal::KILL);
+    signal(child.id(), Signal::KILL);
+    child.wait().expect("it ends");
+    assert!(!traces(&folder, &url).is_empty(), "the server outlives its keeper");
+    let (mut next, next_folder, next_url) = started();
+    gone(&folder, &url);
+    assert!(!traces(&next_folder, &next_url).is_empty(), "the one in use stays");
+    signal(next.id(), Signal::TERM);
+    next.wait().expect("it ends");
+    gone(&next_folder, &next_url);
+}
+
+#[test]
+fn a_server_that_does_not_start_is_an_error_with_its_last_words() {
+    let folder = tempfile::tempdir_in("/tmp").expect("a folder");
+    let program = folder.path().join("server");
+    let text = "#!/bin/sh\npwd >>\"$(dirname \"$0\")/tried\"\necho no room for a broker >&2\nexit 1\n";
+    std::fs::write(&program, text).expect("the program is written");
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let done = evbus(["sandbox"]).env("EVBUS_RABBITMQ_SERVER", &program).done().ends_with(1);
+    assert!(done.err().contains("no room for a broker"), "{}", done.whole());
+    let tried = std::fs::read_to_string(folder.path().join("tried")).expect("it was tried");
+    for sandbox in tried.lines() {
+        assert!(!Path::new(sandbox).exists(), "{sandbox} is left behind");
     }
 }
 
@@ -94,4 +162,19 @@ fn interrupted_terminated_or_killed_it_leaves_nothing() {
 fn where_no_server_is_it_says_how_to_get_one() {
     let done = evbus(["sandbox"]).env("EVBUS_RABBITMQ_SERVER", "/nowhere/rabbitmq-server").done().ends_with(1);
     assert!(done.err().contains("/nowhere/rabbitmq-server") && done.err().contains("hint:"), "{}", done.whole());
+}
+
+#[test]
+fn a_password_is_in_no_command_line_of_a_child() {
+    if broker("sandbox-ps").is_none() {
+        return;
+    }
+    let url = "amqp://somebody:hunter2swordfish@127.0.0.1:1";
+    let look = "cat /proc/[0-9]*/cmdline | tr '\\0' '\\n' | grep -c 'sandbox\\|hunter2sword[f]ish'; cat /proc/[0-9]*/cmdline | tr '\\0' ' ' | grep -c 'hunter2sword[f]ish'";
+    let done = sandbox(&["-vv", "--", "sh", "-c", look]).env("EVBUS_URL", url).done();
+    let (seen, with_password) =
+        done.out().trim().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap_or_default();
+    assert_ne!(seen, "0", "the processes are seen: {}", done.whole());
+    assert_eq!(with_password, "0", "{}", done.whole());
+    assert!(!done.whole().contains("hunter2"), "{}", done.whole());
 }

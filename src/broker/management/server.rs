@@ -52,7 +52,7 @@ struct Node {
     #[serde(default)]
     disk_free_alarm: Option<bool>,
     #[serde(default)]
-    enabled_plugins: Vec<String>,
+    enabled_plugins: Option<Vec<String>>,
 }
 
 /// A node of the cluster.
@@ -62,10 +62,10 @@ pub struct NodeState {
     pub name: String,
     /// Whether it runs; `None` is unknown.
     pub running: Option<bool>,
-    /// The alarms it has raised.
-    pub alarms: Vec<&'static str>,
-    /// Its plugins.
-    pub plugins: Vec<String>,
+    /// The alarms it has raised, `memory` or `disk`; `None` is unknown, as in the first seconds of a node.
+    pub alarms: Option<Vec<&'static str>>,
+    /// Its plugins; `None` is unknown.
+    pub plugins: Option<Vec<String>>,
 }
 
 impl Management {
@@ -113,13 +113,12 @@ impl Management {
         Ok(nodes
             .into_iter()
             .map(|node| {
-                let mut alarms = Vec::new();
-                if node.mem_alarm == Some(true) {
-                    alarms.push("memory");
-                }
-                if node.disk_free_alarm == Some(true) {
-                    alarms.push("disk");
-                }
+                let alarms = node.mem_alarm.zip(node.disk_free_alarm).map(|(memory, disk)| {
+                    [("memory", memory), ("disk", disk)]
+                        .into_iter()
+                        .filter_map(|(name, raised)| raised.then_some(name))
+                        .collect()
+                });
                 NodeState { name: node.name, running: node.running, alarms, plugins: node.enabled_plugins }
             })
             .collect())
