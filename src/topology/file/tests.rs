@@ -1,3 +1,5 @@
+//! What is said of topology files that are right, and of those that are wrong.
+
 use std::{path::Path, time::Duration};
 
 use super::*;

@@ -1,0 +1,451 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_evbus_global_optspecs
+    string join \n f/file= url= management-url= vhost= timeout= connect-timeout= tls-ca= tls-cert= tls-key= tls-server-name= o/output= q/quiet v/verbose color= yes no-input h/help V/version
+end
+
+function __fish_evbus_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_evbus_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_evbus_using_subcommand
+    set -l cmd (__fish_evbus_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c evbus -n "__fish_evbus_needs_command" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_needs_command" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_needs_command" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_needs_command" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_needs_command" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_needs_command" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_needs_command" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_needs_command" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_needs_command" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_needs_command" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_needs_command" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_needs_command" -s V -l version -d 'Print version'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "init" -d 'Write a commented topology file to start from'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "lint" -d 'Check the topology file offline'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "plan" -d 'Show what apply would change, and why'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "apply" -d 'Make the broker match the topology file'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "publish" -d 'Send events in the bus\'s envelope, checked against the catalog'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "tail" -d 'Show events as they pass, harmlessly'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "queues" -d 'Depths, consumers and rates of queues'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "dlq" -d 'Look at dead letters, put them back, remove them'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "doctor" -d 'Say whether the broker can be used, and what is wrong with it'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "sandbox" -d 'Run a command against a private, throw-away RabbitMQ'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "demo" -d 'Tell the whole story on an example bus, in a sandbox'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand init" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l level -d 'End with 4 when there is a finding of this level or above' -r -f -a "info\t'Worth knowing'
+warning\t'Probably not meant'
+error\t'Loses messages, or is refused'"
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l broker-version -d 'The series of RabbitMQ it is for' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l exit-code -d 'End with 4 when the broker differs from the file'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l dry-run -d 'Only show what would be changed'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l data -d 'Its payload: JSON, @FILE, or - for stdin' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l from -d 'Send each line of this file, or of stdin (-): records as tail and dlq show write them, or payloads' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l key -d 'The routing key, where no event of the catalog tells it, or instead of the one it tells' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l exchange -d 'The exchange [default: the topology file\'s bus]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l correlation-id -d 'What the events belong to [default: one of its own for each]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l event-version -d 'The version of the event [default: the newest of the catalog]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l count -d 'Send it so many times' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l rate -d 'No more than so many in a time, as in 50/s or 1000/m' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l raw -d 'Send the data as the whole body, without an envelope'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l dry-run -d 'Check everything and send nothing'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l exchange -d 'The exchange [default: the topology file\'s bus]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l where -d 'Only messages whose record this jq expression holds for' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l limit -d 'Stop after so many messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l for -d 'Stop after this time' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l idle -d 'Stop when nothing passed for this time' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l expect -d 'Stop when so many came, and exit 4 if fewer did' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l buffer -d 'How many messages the broker keeps for a slow reader before it drops the oldest' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l ready -d 'Say `ready` on stderr once everything is bound'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l sort -d 'What the list is sorted by [default: name]' -r -f -a "name\t''
+ready\t''
+unacked\t''
+total\t''
+consumers\t''
+in\t''
+out\t''"
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l all-vhosts -d 'Those of every virtual host'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l rates -d 'Messages per second in and out; these are up to some seconds old'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "show" -d 'Look at messages without spending them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "replay" -d 'Put dead letters back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l skip -d 'Pass over so many of the selected messages first' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l id -d 'The message with this `message_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
+policy\t'By a temporary policy that lifts the delivery limit'
+copy\t'By a confirmed copy at the queue\'s end'
+none\t'Not at all: refuse queues where it could be needed'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l to -d 'Where to: source, exchange, queue:NAME or exchange:NAME[/KEY]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l limit -d 'Replay at most so many of the selected messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l id -d 'The message with this `message_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
+policy\t'By a temporary policy that lifts the delivery limit'
+copy\t'By a confirmed copy at the queue\'s end'
+none\t'Not at all: refuse queues where it could be needed'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l dry-run -d 'Only show what would go where'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l archive -d 'Where the messages are kept [default: evbus-purge-RUN.ndjson in the working directory]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l limit -d 'Remove at most so many of the selected messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l id -d 'The message with this `message_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
+policy\t'By a temporary policy that lifts the delivery limit'
+copy\t'By a confirmed copy at the queue\'s end'
+none\t'Not at all: refuse queues where it could be needed'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-archive -d 'Keep no copy: what is removed cannot be had back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l dry-run -d 'Only show what would be removed'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l wait -d 'Ask again until the broker can be used, but not longer than this: for start-ups' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l keep -d 'Carry the server of a sandbox that another evbus has set up' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,81 @@
+//! What the README shows is what the program says. `BLESS=1` renews the blocks.
+//!
+//! A block stands between `<!-- help: dlq replay -->` or `<!-- exit codes -->` or `<!-- commands -->` and `<!-- end -->`.
+
+use std::fmt::Write as _;
+
+use clap::CommandFactory;
+use evbus::{cli::Cli, exit::Exit};
+
+use crate::{
+    support::{run::evbus, snapshot::same_as},
+    tree::text,
+};
+
+fn block(what: &str) -> String {
+    let mut out = String::new();
+    if what == "exit codes" {
+        out.push_str("| code | meaning |\n|---|---|\n");
+        for exit in Exit::ALL {
+            let _ = writeln!(out, "| {} | {} |", exit.code(), exit.meaning());
+        }
+    } else if what == "commands" {
+        out.push_str("| command | does |\n|---|---|\n");
+        for command in Cli::command().get_subcommands() {
+            for (name, about) in leaves(command, "") {
+                let _ = writeln!(out, "| `{name}` | {about} |");
+            }
+        }
+    } else if let Some(words) = what.strip_prefix("help: ") {
+        let done = evbus(words.split(' ')).and(["--help"]).done().ends_with(0);
+        let shown = done.out();
+        // The flags of every command are shown once, for the program.
+        let own = shown.split("\nEverywhere:").next().unwrap_or_default().trim_end();
+        let _ = write!(out, "```text\n{own}\n```\n");
+    } else {
+        panic!("{what:?} is no block");
+    }
+    out
+}
+
+fn leaves(command: &clap::Command, before: &str) -> Vec<(String, String)> {
+    let name = format!("{before}{}", command.get_name());
+    let below: Vec<_> = command.get_subcommands().flat_map(|sub| leaves(sub, &format!("{name} "))).collect();
+    if below.is_empty() {
+        vec![(name, command.get_about().map(ToString::to_string).unwrap_or_default())]
+    } else {
+        below
+    }
+}
+
+#[test]
+fn its_blocks_are_what_the_program_says() {
+    let readme = text("README.md".as_ref());
+    let (mut renewed, mut rest) = (String::new(), readme.as_str());
+    while let Some(start) = rest.find("<!-- ") {
+        let (before, after) = rest.split_at(start);
+        let end = after.find(" -->").expect("a comment ends");
+        let what = &after[5..end];
+        renewed.push_str(before);
+        let _ = writeln!(renewed, "<!-- {what} -->");
+        renewed.push_str(&block(what));
+        renewed.push_str("<!-- end -->");
+        let tail = after.find("<!-- end -->").expect("a block ends with <!-- end -->") + "<!-- end -->".len();
+        rest = &after[tail..];
+    }
+    renewed.push_str(rest);
+    assert!(
+        renewed.contains("<!-- exit codes -->") && renewed.contains("<!-- commands -->"),
+        "the README has its blocks"
+    );
+    same_as("README.md", &renewed);
+}
+
+#[test]
+fn the_two_commands_stand_at_its_top() {
+    let readme = text("README.md".as_ref());
+    let top: String = readme.lines().take(40).collect::<Vec<_>>().join("\n");
+    for command in ["./tests/with-rabbitmq cargo run --release -- demo", "./tests/with-rabbitmq cargo test"] {
+        assert!(top.contains(command), "{command} is not at the top");
+    }
+}
