@@ -1,6 +1,12 @@
 //! Watching events pass without taking part: a queue of our own, bounded, gone with our connection.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
@@ -72,7 +78,7 @@ pub async fn run(
     interrupt: &Interrupt,
     mut listen: impl FnMut(Event<'_>) -> bool,
 ) -> Result<Report, broker::Error> {
-    let connection = broker.connect("evbus tail").await?;
+    let connection = Arc::new(broker.connect("evbus tail").await?);
     set_up(&connection, request).await?;
     let mut deliveries = connection.consume(&request.queue, PREFETCH).await?;
     let mut report = Report { missed: Some(0), ..Report::default() };
@@ -81,7 +87,7 @@ pub async fn run(
     }
     let began = Instant::now();
     let mut last = began;
-    let mut glance = began + GLANCE;
+    let full = Watcher::of(&connection, request);
     let mut receipts = Vec::new();
     while request.limit.is_none_or(|limit| report.shown < limit) {
         let ends = [request.duration.map(|time| began + time), request.idle.map(|time| last + time)];
@@ -91,16 +97,6 @@ pub async fn run(
             () = interrupt.raised() => { report.interrupted = true; break }
             () = sleep_until(end) => break,
             next = deliveries.next() => next,
-            () = tokio::time::sleep_until(glance) => {
-                glance = Instant::now() + GLANCE;
-                // Held messages do not count towards the bound, so a full queue shows as exactly full.
-                match connection.look_up(&request.queue).await {
-                    Ok(Some(passive)) if passive.ready >= request.buffer => report.missed = None,
-                    Ok(_) => (),
-                    Err(error) => { report.stopped = Some(error); break }
-                }
-                continue;
-            }
         };
         let Delivery { message, receipt } = match next {
             Ok(delivery) => delivery,
@@ -127,10 +123,48 @@ pub async fn run(
             break;
         }
     }
+    if full.seen().await {
+        report.missed = None;
+    }
     // The queue goes with the connection, and what it holds is a copy for us alone.
     drop(deliveries);
-    connection.close().await;
+    if let Some(connection) = Arc::into_inner(connection) {
+        connection.close().await;
+    }
     Ok(report)
+}
+
+/// Looks whether the queue is full, on a thread of its own: the one that writes may stand still with its reader.
+struct Watcher {
+    task: tokio::task::JoinHandle<()>,
+    full: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    fn of(connection: &Arc<Connection>, request: &Request) -> Watcher {
+        let full = Arc::new(AtomicBool::new(false));
+        let (tell, connection) = (Arc::clone(&full), Arc::clone(connection));
+        let (queue, buffer) = (request.queue.clone(), request.buffer);
+        let task = tokio::spawn(async move {
+            // When the connection has ended, the deliveries say so.
+            while let Ok(Some(passive)) = connection.look_up(&queue).await {
+                // Held messages do not count towards the bound, so a full queue shows as exactly full.
+                if passive.ready >= buffer {
+                    tell.store(true, Ordering::Relaxed);
+                    return;
+                }
+                tokio::time::sleep(GLANCE).await;
+            }
+        });
+        Watcher { task, full }
+    }
+
+    async fn seen(self) -> bool {
+        self.task.abort();
+        // It has let go of the connection when it has ended, however it ended.
+        let _ = self.task.await;
+        self.full.load(Ordering::Relaxed)
+    }
 }
 
 async fn set_up(connection: &Connection, request: &Request) -> Result<(), broker::Error> {

@@ -7,14 +7,18 @@
 mod support;
 
 mod connection;
+mod demo;
 mod dlq_look;
 mod dlq_loss;
 mod dlq_purge;
 mod dlq_replay;
 mod doctor;
 mod fidelity;
+mod publish;
+mod queues;
 mod routes;
 mod sandbox;
 mod secrets;
 mod secure;
+mod tail;
 mod topology;
