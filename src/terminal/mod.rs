@@ -233,6 +233,7 @@ impl Terminal {
     }
 
     /// Asks for consent to what was just shown. `--yes` answers yes; without a terminal nobody is asked.
+    #[must_use]
     pub fn consent(&self, question: &str) -> Consent {
         if self.manner.yes {
             return Consent::Given;

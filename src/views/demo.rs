@@ -23,7 +23,7 @@ pub fn event(terminal: &mut Terminal, event: &Event<'_>) -> Result<(), Closed> {
             let line = terminal.styled(&console::Style::new().cyan(), &format!("$ {command}"));
             terminal.line(&line)?;
         }
-        Event::Output(line) => terminal.line(&terminal.foreign(line).into_owned())?,
+        Event::Output(line) => terminal.line(&terminal.foreign(line))?,
     }
     terminal.flush()
 }

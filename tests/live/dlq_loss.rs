@@ -74,8 +74,8 @@ fn a_target_deleted_in_the_middle_keeps_what_it_did_not_get_in_the_queue() {
 
 #[test]
 fn evbus_killed_again_and_again_loses_nothing() {
-    let Some(live) = broker("kills") else { return };
     const COUNT: usize = 20_000;
+    let Some(live) = broker("kills") else { return };
     for kind in ["classic", "quorum"] {
         let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
         live.pair(kind, &work, &dead);

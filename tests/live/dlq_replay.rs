@@ -92,7 +92,7 @@ fn messages_that_would_stray_be_refused_or_expire_arrive_at_their_source() {
         assert_eq!(done.summary()["replayed"], count, "{kind}\n{}", done.whole());
         let arrived = live.drain(&work);
         let ids: Vec<_> =
-            arrived.iter().filter_map(|d| d.properties.message_id().as_ref().map(|id| id.to_string())).collect();
+            arrived.iter().filter_map(|d| d.properties.message_id().as_ref().map(ToString::to_string)).collect();
         assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4", "m5", "m6"], "{kind}");
         assert_eq!(arrived[4].data.len(), 15 << 20);
         assert_eq!(*arrived[3].properties.timestamp(), Some(0));

@@ -1,5 +1,12 @@
 //! Ten thousand messages with every property and every header type come out of record and replay as they went in.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "any bits will do for a value that only has to come back"
+)]
+
 use std::collections::HashMap;
 
 use evbus::message::{Field, record};
@@ -24,7 +31,7 @@ impl Chance {
     }
 
     fn one_in(&mut self, many: u64) -> bool {
-        self.next() % many == 0
+        self.next().is_multiple_of(many)
     }
 
     fn text(&mut self) -> String {
@@ -159,10 +166,10 @@ fn records_and_replays_give_back_what_was_sent() {
         assert_eq!(arrived.len() as u64, COUNT);
         let by_id: HashMap<String, &(BasicProperties, Vec<u8>)> = sent
             .iter()
-            .map(|message| (message.0.message_id().as_ref().map(|id| id.to_string()).unwrap_or_default(), message))
+            .map(|message| (message.0.message_id().as_ref().map(ToString::to_string).unwrap_or_default(), message))
             .collect();
         for delivery in &arrived {
-            let id = delivery.properties.message_id().as_ref().map(|id| id.to_string()).unwrap_or_default();
+            let id = delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
             let (properties, body) = by_id.get(&id).expect("it was sent");
             assert_eq!(&delivery.data, body, "{kind} {id}");
             assert_eq!(comparable(&delivery.properties), comparable(properties), "{kind} {id}");

@@ -266,6 +266,7 @@ impl Live {
     /// # Panics
     /// When it never was.
     #[track_caller]
+    #[allow(clippy::unused_self, reason = "it reads as a question to the broker, as the others do")]
     pub fn until(&self, what: &str, ask: impl Fn() -> bool) {
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
         while !ask() {

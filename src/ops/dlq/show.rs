@@ -231,10 +231,10 @@ impl Look<'_> {
         }
         listen(Event::Saved { count, by_policy });
         let ended = self.session.give_back(reading.into_deliveries()).await;
-        if let Some(guard) = guard {
-            if let Err(error) = guard.remove(self.session.broker).await {
-                listen(Event::Warning(super::still_there(&error)));
-            }
+        if let Some(guard) = guard
+            && let Err(error) = guard.remove(self.session.broker).await
+        {
+            listen(Event::Warning(super::still_there(&error)));
         }
         ended
     }

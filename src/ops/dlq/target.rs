@@ -123,10 +123,9 @@ impl<'a> Targets<'a> {
         }
         let standing = if address.exchange.is_empty() {
             match self.connection.look_up(&address.routing_key).await {
-                Ok(Some(_)) => Standing::Exists,
-                Ok(None) => Standing::Missing(format!("there is no queue {}", address.routing_key)),
                 // A queue that may not be looked at may still be published to: the mandatory flag will tell.
-                Err(Error::NoPermission { .. }) => Standing::Exists,
+                Ok(Some(_)) | Err(Error::NoPermission { .. }) => Standing::Exists,
+                Ok(None) => Standing::Missing(format!("there is no queue {}", address.routing_key)),
                 Err(Error::TooLong { .. }) => {
                     Standing::Missing("its name is longer than a queue's name can be".to_owned())
                 }
@@ -134,9 +133,8 @@ impl<'a> Targets<'a> {
             }
         } else {
             match self.connection.has_exchange(&address.exchange).await {
-                Ok(true) => Standing::Exists,
+                Ok(true) | Err(Error::NoPermission { .. }) => Standing::Exists,
                 Ok(false) => Standing::Missing(format!("there is no exchange {}", address.exchange)),
-                Err(Error::NoPermission { .. }) => Standing::Exists,
                 Err(Error::TooLong { .. }) => {
                     Standing::Missing("its name is longer than an exchange's name can be".to_owned())
                 }

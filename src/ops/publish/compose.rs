@@ -43,9 +43,13 @@ pub struct Composer {
     pub raw: bool,
 }
 
+/// What can be sent, and the numbers of the lines that cannot.
+pub type Lines<'a> = (Vec<Outgoing<'a>>, Vec<(u64, Wrong)>);
+
 /// Something to send: a whole letter, or an event that gets its id and time when it is sent.
 pub struct Outgoing<'a>(Content<'a>);
 
+#[allow(clippy::large_enum_variant, reason = "nearly all of a long list are whole letters")]
 enum Content<'a> {
     Whole(Letter),
     Event { composer: &'a Composer, event: &'a Described, exchange: String, payload: Box<RawValue> },
@@ -139,7 +143,7 @@ impl Composer {
     ///
     /// # Errors
     /// What cannot be read; the lines that cannot be sent are told with their numbers, beside those that can.
-    pub fn lines(&self, reader: impl BufRead) -> io::Result<(Vec<Outgoing<'_>>, Vec<(u64, Wrong)>)> {
+    pub fn lines(&self, reader: impl BufRead) -> io::Result<Lines<'_>> {
         let (mut letters, mut wrong) = (Vec::new(), Vec::new());
         for (number, line) in (1..).zip(reader.split(b'\n')) {
             let line = line?;

@@ -16,7 +16,7 @@ fn messages(text: &str) -> Vec<String> {
     }
 }
 
-const WHOLE: &str = r##"
+const WHOLE: &str = r#"
 evbus: 1
 name: order-bus
 vhost: /
@@ -41,7 +41,7 @@ exchanges: { legacy: { type: fanout } }
 queues: { reports: { type: classic, message_ttl: 1h, arguments: { x-max-priority: 5 } } }
 bindings: [ { from: legacy, to: reports } ]
 policies: { ha: { pattern: "^reports$", apply_to: queues, priority: 1, definition: { max-length: 1000 } } }
-"##;
+"#;
 
 #[test]
 fn the_whole_format_is_read() {
