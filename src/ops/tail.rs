@@ -65,6 +65,8 @@ pub struct Report {
 
 /// How far the broker may run ahead of us.
 const PREFETCH: u16 = 200;
+/// How long writing one message may take before the queue is asked whether it ran over meanwhile.
+const STALL: Duration = Duration::from_millis(50);
 /// How often the queue is asked whether it is full.
 const GLANCE: Duration = Duration::from_millis(500);
 
@@ -112,8 +114,13 @@ pub async fn run(
         report.undecided += u64::from(selected.is_none());
         if selected == Some(true) {
             report.shown += 1;
+            let before = Instant::now();
             if !listen(Event::Message(&message)) {
                 break;
+            }
+            // While the reader stood still nothing was taken: if the queue ran over, it is full now.
+            if before.elapsed() > STALL && is_full(&connection, &request.queue, request.buffer).await {
+                report.missed = None;
             }
         }
         if receipts.len() >= usize::from(PREFETCH) / 4
@@ -134,6 +141,12 @@ pub async fn run(
     Ok(report)
 }
 
+/// Held messages do not count towards the bound, so a queue that ran over shows as exactly full. When the connection has ended, the
+/// deliveries say so.
+async fn is_full(connection: &Connection, queue: &str, buffer: u32) -> bool {
+    matches!(connection.look_up(queue).await, Ok(Some(passive)) if passive.ready >= buffer)
+}
+
 /// Looks whether the queue is full, on a thread of its own: the one that writes may stand still with its reader.
 struct Watcher {
     task: tokio::task::JoinHandle<()>,
@@ -146,15 +159,10 @@ impl Watcher {
         let (tell, connection) = (Arc::clone(&full), Arc::clone(connection));
         let (queue, buffer) = (request.queue.clone(), request.buffer);
         let task = tokio::spawn(async move {
-            // When the connection has ended, the deliveries say so.
-            while let Ok(Some(passive)) = connection.look_up(&queue).await {
-                // Held messages do not count towards the bound, so a full queue shows as exactly full.
-                if passive.ready >= buffer {
-                    tell.store(true, Ordering::Relaxed);
-                    return;
-                }
+            while !is_full(&connection, &queue, buffer).await {
                 tokio::time::sleep(GLANCE).await;
             }
+            tell.store(true, Ordering::Relaxed);
         });
         Watcher { task, full }
     }
