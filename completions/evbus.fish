@@ -25,8 +25,8 @@ function __fish_evbus_using_subcommand
 end
 
 complete -c evbus -n "__fish_evbus_needs_command" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_needs_command" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_needs_command" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_needs_command" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_needs_command" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_needs_command" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_needs_command" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -36,7 +36,7 @@ complete -c evbus -n "__fish_evbus_needs_command" -l tls-key -d 'The key of our 
 complete -c evbus -n "__fish_evbus_needs_command" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_needs_command" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_needs_command" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_needs_command" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_needs_command" -s q -l quiet -d 'Say only what matters'
@@ -57,8 +57,8 @@ complete -c evbus -n "__fish_evbus_needs_command" -f -a "doctor" -d 'Say whether
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "sandbox" -d 'Run a command against a private, throw-away RabbitMQ'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "demo" -d 'Tell the whole story on an example bus, in a sandbox'
 complete -c evbus -n "__fish_evbus_using_subcommand init" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand init" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand init" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand init" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand init" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand init" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -68,7 +68,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-key -d 'The key
 complete -c evbus -n "__fish_evbus_using_subcommand init" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand init" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand init" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand init" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand init" -s q -l quiet -d 'Say only what matters'
@@ -81,8 +81,8 @@ warning\t'Probably not meant'
 error\t'Loses messages, or is refused'"
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l broker-version -d 'The series of RabbitMQ it is for' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand lint" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand lint" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -92,7 +92,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-key -d 'The key
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand lint" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s q -l quiet -d 'Say only what matters'
@@ -101,8 +101,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand lint" -l yes -d 'Answer yes 
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand plan" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand plan" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -112,7 +112,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-key -d 'The key
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand plan" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l exit-code -d 'End with 4 when the broker differs from the file'
@@ -122,8 +122,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand plan" -l yes -d 'Answer yes 
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand apply" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand apply" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -133,7 +133,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-key -d 'The ke
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand apply" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l dry-run -d 'Only show what would be changed'
@@ -151,8 +151,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand publish" -l event-version -d
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l count -d 'Send it so many times' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l rate -d 'No more than so many in a time, as in 50/s or 1000/m' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand publish" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand publish" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -162,7 +162,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-key -d 'The 
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand publish" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand publish" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand publish" -l raw -d 'Send the data as the whole body, without an envelope'
@@ -180,8 +180,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand tail" -l idle -d 'Stop when 
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l expect -d 'Stop when so many came, and exit 4 if fewer did' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l buffer -d 'How many messages the broker keeps for a slow reader before it drops the oldest' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand tail" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand tail" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -191,10 +191,10 @@ complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-key -d 'The key
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand tail" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
-complete -c evbus -n "__fish_evbus_using_subcommand tail" -l ready -d 'Say `ready` on stderr once everything is bound'
+complete -c evbus -n "__fish_evbus_using_subcommand tail" -l ready -d 'Say ready on stderr once everything is bound'
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand tail" -l yes -d 'Answer yes to every question'
@@ -208,8 +208,8 @@ consumers\t''
 in\t''
 out\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand queues" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand queues" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -219,7 +219,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-key -d 'The k
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand queues" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l all-vhosts -d 'Those of every virtual host'
@@ -230,8 +230,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer ye
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -241,7 +241,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_sub
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s q -l quiet -d 'Say only what matters'
@@ -254,8 +254,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_sub
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "replay" -d 'Put dead letters back'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -265,7 +265,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only what matters'
@@ -276,13 +276,13 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l skip -d 'Pass over so many of the selected messages first' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l event -d 'Events of this type' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l newer-than -d 'Messages that first died more recently than this' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l id -d 'The message with this `message_id`' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l correlation-id -d 'Messages with this correlation_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -291,8 +291,8 @@ none\t'Not at all: refuse queues where it could be needed'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -302,7 +302,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say only what matters'
@@ -313,13 +313,13 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l to -d 'Where to: source, exchange, queue:NAME or exchange:NAME[/KEY]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l limit -d 'Replay at most so many of the selected messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l event -d 'Events of this type' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l newer-than -d 'Messages that first died more recently than this' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l id -d 'The message with this `message_id`' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l correlation-id -d 'Messages with this correlation_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -328,8 +328,8 @@ none\t'Not at all: refuse queues where it could be needed'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -339,7 +339,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l dry-run -d 'Only show what would go where'
@@ -351,13 +351,13 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l archive -d 'Where the messages are kept [default: evbus-purge-RUN.ndjson in the working directory]' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l limit -d 'Remove at most so many of the selected messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l event -d 'Events of this type' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l key -d 'Messages first published with a key that matches, as in `email.#`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or `delivery_limit`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l newer-than -d 'Messages that first died more recently than this' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l id -d 'The message with this `message_id`' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l correlation-id -d 'Messages with this `correlation_id`' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l correlation-id -d 'Messages with this correlation_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -366,8 +366,8 @@ none\t'Not at all: refuse queues where it could be needed'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -377,7 +377,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-archive -d 'Keep no copy: what is removed cannot be had back'
@@ -389,8 +389,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l wait -d 'Ask again until the broker can be used, but not longer than this: for start-ups' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -400,7 +400,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-key -d 'The k
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s q -l quiet -d 'Say only what matters'
@@ -410,8 +410,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l no-input -d 'Neve
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l keep -d 'Carry the server of a sandbox that another evbus has set up' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -421,7 +421,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-key -d 'The 
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s q -l quiet -d 'Say only what matters'
@@ -430,8 +430,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l yes -d 'Answer y
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand demo" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: `EVBUS_URL`]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand demo" -l management-url -d 'The management API, http(s)://host:port [env: `EVBUS_MANAGEMENT_URL`] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
@@ -441,7 +441,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-key -d 'The key
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand demo" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
+complete -c evbus -n "__fish_evbus_using_subcommand demo" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand demo" -s q -l quiet -d 'Say only what matters'
