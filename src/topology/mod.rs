@@ -10,10 +10,12 @@
 //! | how does it differ from what a broker has | `diff` |
 //! | what would be done about that | `plan` |
 //! | what is wrong with it that the file alone can tell | `lint` |
+//! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
 //! | which queues does a message reach | `routing` |
 
 pub mod argument;
+mod clashes;
 pub mod diff;
 pub mod expand;
 pub mod file;

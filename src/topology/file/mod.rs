@@ -3,17 +3,20 @@
 //! | question | file |
 //! |---|---|
 //! | what keys are there, and what do they take | `format` |
-//! | what does the text say as YAML | `tree` |
+//! | what does the text say as YAML | `tree`, `syntax` |
 //! | what is wrong with the shape of it | `shape` |
-//! | what does it mean | `read`, `model` |
+//! | what does it mean | `read`, `ladder`, `values`, `model` |
 //! | what do editors get | `schema` |
 
 mod format;
+mod ladder;
 mod model;
 mod read;
 mod schema;
 mod shape;
+mod syntax;
 mod tree;
+mod values;
 
 use std::{collections::HashSet, path::Path};
 
@@ -25,7 +28,7 @@ pub use schema::schema;
 pub(in crate::topology) use shape::{LONGEST_NAME, bad_name};
 
 use super::{
-    expand,
+    clashes,
     place::{Place, Problem, Source, Sources},
 };
 
@@ -89,7 +92,7 @@ impl File {
         let topology = read::read(&trees, &mut problems);
         if trees.len() == sources.0.len() && !naming_is_wrong(&trees, &problems) {
             let told: HashSet<Place> = problems.iter().map(|problem| problem.place).collect();
-            problems.extend(expand::collisions(&topology).into_iter().filter(|problem| !told.contains(&problem.place)));
+            problems.extend(clashes::clashes(&topology).into_iter().filter(|problem| !told.contains(&problem.place)));
         }
         if problems.is_empty() { Ok(File { topology, sources }) } else { Err(Malformed { problems, sources }) }
     }

@@ -2,22 +2,22 @@
 //!
 //! The shapes have been checked before (`shape.rs`): a value that is not as it should be has been told, and is passed over here.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, path::Path};
 
 use super::{
-    format,
+    format, ladder,
     model::{
         Alerts, Argument, Audit, Binding, DeadLetters, Event, EventVersion, Exchange, Naming, Policy, Queue, Service,
         Subscription, Topology,
     },
     shape,
     tree::{Entry, Node, Scalar, Value},
+    values::{count, field, flag, integer, json, keyed_argument, queue_type, raw_problem, table, text},
 };
 use crate::{
-    duration::duration,
-    message::{Field, Table},
+    message::Field,
     topology::{
-        argument::{self, Holds, LONGEST, QueueType},
+        argument::{self, Holds, QueueType},
         place::{Place, Problem, Spanned},
         routing::ALTERNATE_EXCHANGE,
         spec::{BindingSpec, ExchangeSpec, PolicySpec},
@@ -69,9 +69,6 @@ struct Reader<'a> {
     problems: &'a mut Vec<Problem>,
     topology: Topology,
 }
-
-/// A retry ladder with more different delays than this would be more queues than anybody wants to own.
-const RUNGS: usize = 100;
 
 impl Reader<'_> {
     /// The keys that can be said once, over all files.
@@ -186,8 +183,8 @@ impl Reader<'_> {
         // What is wrong with the defaults is wrong once, however many services take them over.
         self.problems.dedup();
         let retry = match said("retry") {
-            Some(node) => self.retry(node),
-            None => standard_ladder(),
+            Some(node) => ladder::read(node, self.problems),
+            None => ladder::standard(),
         };
         self.topology.services.push(Service {
             queue,
@@ -199,59 +196,6 @@ impl Reader<'_> {
             alerts: alerts(said("alerts")),
             name,
         });
-    }
-
-    /// The delays of a ladder, one for each attempt.
-    fn retry(&mut self, node: &Node) -> Vec<Duration> {
-        let time = |key: &str| node.get(key).and_then(|node| shape::time(node, key).ok());
-        let other = node.entries().iter().find(|entry| entry.key != "delays" && entry.key != "<<");
-        if let Some(delays) = node.entry("delays") {
-            if let Some(other) = other {
-                self.problem_once(
-                    Problem::new("a retry ladder is either a list of delays or made from `first`", other.place)
-                        .label("not beside `delays`")
-                        .also(delays.place, "the list"),
-                );
-            }
-            let delays: Vec<_> =
-                delays.node.items().iter().filter_map(|node| shape::time(node, "delays").ok()).collect();
-            if delays.len() > RUNGS {
-                self.problem_once(Problem::new(format!("a ladder has at most {RUNGS} delays"), node.place));
-            }
-            return delays;
-        }
-        if !matches!(node.value, Value::Map(_)) {
-            return Vec::new();
-        }
-        for key in ["first", "attempts"] {
-            if node.entry(key).is_none() {
-                self.problem_once(
-                    Problem::new(format!("a retry ladder needs `{key}`"), node.place)
-                        .label(format!("`{key}` is missing"))
-                        .help(
-                            "write { first: 1s, factor: 2, max: 5m, attempts: 6 }, { delays: [1s, 10s, 1m] }, or none",
-                        ),
-                );
-            }
-        }
-        let Some(first) = time("first") else { return Vec::new() };
-        let attempts = node.get("attempts").and_then(integer).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-        let factor = node.get("factor").and_then(number).unwrap_or(2.0);
-        let max = time("max").unwrap_or(Duration::from_millis(LONGEST));
-        if let (true, Some(entry)) = (max < first, node.entry("max")) {
-            self.problem_once(
-                Problem::new("the longest wait of a ladder is shorter than its first", entry.node.place)
-                    .label("less than `first`"),
-            );
-        }
-        ladder(first, factor, max, attempts.min(RUNGS))
-    }
-
-    /// A problem of the defaults is met by every service that takes them over, and told once.
-    fn problem_once(&mut self, problem: Problem) {
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
     }
 
     fn exchange(&mut self, entry: &Entry) {
@@ -306,7 +250,8 @@ impl Reader<'_> {
         for entry in node.get("arguments").map_or(&[][..], Node::entries) {
             let known = argument::named(&entry.key);
             if entry.key == QueueType::ARGUMENT {
-                self.problem_once(
+                tell_once(
+                    self.problems,
                     Problem::new("the type of a queue is said by `type:`", entry.place)
                         .label("not here")
                         .help("evbus always declares it"),
@@ -315,9 +260,10 @@ impl Reader<'_> {
                 let problem =
                     Problem::new(format!("`{}` is set twice", entry.key), entry.place).label("as an argument");
                 let problem = problem.also(first.place, "by its key");
-                self.problem_once(problem);
+                tell_once(self.problems, problem);
             } else if of_service && known.is_some_and(|known| !format::of_work_queues(known)) {
-                self.problem_once(
+                tell_once(
+                    self.problems,
                     Problem::new(format!("`{}` is not for the queue of a service", entry.key), entry.place)
                         .label("decided by evbus")
                         .help(shape::DECIDED),
@@ -327,11 +273,14 @@ impl Reader<'_> {
                 {
                     let problem = Problem::new(format!("`{}` takes {expected}", entry.key), entry.node.place)
                         .label(format!("this is {}", entry.node.kind()));
-                    self.problem_once(if matches!(known.holds, Holds::Time | Holds::Size | Holds::Age) {
-                        problem.help(format!("`{}:` beside `arguments:` takes units", known.key))
-                    } else {
-                        problem
-                    });
+                    tell_once(
+                        self.problems,
+                        if matches!(known.holds, Holds::Time | Holds::Size | Holds::Age) {
+                            problem.help(format!("`{}:` beside `arguments:` takes units", known.key))
+                        } else {
+                            problem
+                        },
+                    );
                 }
                 arguments.push(Argument { name: entry.key.clone(), value: field(&entry.node), place: entry.place });
             }
@@ -420,23 +369,11 @@ fn audit(node: &Node) -> Option<Audit> {
     Some(Audit { stream, arguments })
 }
 
-/// The ladder of a file that says nothing about retries.
-fn standard_ladder() -> Vec<Duration> {
-    ladder(Duration::from_secs(1), 2.0, Duration::from_secs(300), 6)
-}
-
-fn ladder(first: Duration, factor: f64, max: Duration, attempts: usize) -> Vec<Duration> {
-    let most = max.as_secs_f64();
-    let mut wait = first.as_secs_f64();
-    let mut delays = Vec::with_capacity(attempts);
-    for _ in 0..attempts {
-        // Whole milliseconds, the broker's unit; both bounds have been checked to be no more than ten years.
-        let millis = (wait.min(most) * 1000.0).round();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between one and LONGEST")]
-        delays.push(Duration::from_millis((millis as u64).clamp(1, LONGEST)));
-        wait = (wait * factor).min(most);
+/// A problem of the defaults is met by every service that takes them over, and told once.
+pub(super) fn tell_once(problems: &mut Vec<Problem>, problem: Problem) {
+    if !problems.contains(&problem) {
+        problems.push(problem);
     }
-    delays
 }
 
 fn subscriptions(node: Option<&Node>) -> Vec<Subscription> {
@@ -470,118 +407,5 @@ fn alerts(node: Option<&Node>) -> Alerts {
         age: node.get("age").and_then(|node| shape::time(node, "age").ok()),
         consumers: node.get("consumers").and_then(count),
         dead: node.get("dead").and_then(count),
-    }
-}
-
-fn queue_type(node: &Node) -> Option<Spanned<QueueType>> {
-    let word = text(node.get("type")?)?;
-    Some(Spanned::new(QueueType::from_word(&word)?, word.place))
-}
-
-/// An argument by its key, in the broker's units.
-fn keyed_argument(known: &argument::Argument, entry: &Entry) -> Option<Argument> {
-    let node = &entry.node;
-    let time = || duration(shape::text(node)?).ok();
-    let value = match known.holds {
-        Holds::Time => Field::I64(i64::try_from(time()?.as_millis()).ok()?),
-        Holds::Age => Field::text(age(time()?)),
-        Holds::Number(..) => Field::I64(integer(node)?),
-        Holds::Size => Field::I64(shape::size(node)?),
-        Holds::Flag => Field::Bool(flag(node)?),
-        Holds::Text | Holds::Word(_) => Field::text(text(node)?.value),
-    };
-    Some(Argument { name: known.name.to_owned(), value, place: entry.place })
-}
-
-/// A length of time as the broker reads it from text: one number, one unit, nothing finer than a second.
-fn age(time: Duration) -> String {
-    let seconds = time.as_secs().max(1);
-    match [("D", 86_400), ("h", 3600), ("m", 60)].iter().find(|(_, unit)| seconds.is_multiple_of(*unit)) {
-        Some((word, unit)) => format!("{}{word}", seconds / unit),
-        None => format!("{seconds}s"),
-    }
-}
-
-/// What a raw argument should be, if it is not.
-fn raw_problem(known: &argument::Argument, node: &Node) -> Option<String> {
-    let (expected, right) = match known.holds {
-        Holds::Time => ("a whole number of milliseconds".to_owned(), integer(node).is_some_and(|n| n >= 0)),
-        Holds::Size => ("a whole number of bytes".to_owned(), integer(node).is_some_and(|n| n >= 0)),
-        Holds::Number(least, _) => {
-            (format!("a whole number, at least {least}"), integer(node).is_some_and(|n| n >= least))
-        }
-        Holds::Flag => ("true or false".to_owned(), flag(node).is_some()),
-        Holds::Age => ("a number and a unit of Y, M, D, h, m, s, like 7D".to_owned(), is_age(shape::text(node))),
-        Holds::Text => ("text".to_owned(), matches!(node.value, Value::Scalar(_, Scalar::Text))),
-        Holds::Word(words) => (words.join(", or "), shape::text(node).is_some_and(|text| words.contains(&text))),
-    };
-    (!right).then_some(expected)
-}
-
-fn is_age(text: Option<&str>) -> bool {
-    let number = text.and_then(|text| text.strip_suffix(['Y', 'M', 'D', 'h', 'm', 's']));
-    number.is_some_and(|number| number.parse::<u64>().is_ok())
-}
-
-fn text(node: &Node) -> Option<Spanned<String>> {
-    shape::text(node).map(|text| Spanned::new(text.to_owned(), node.place))
-}
-
-fn flag(node: &Node) -> Option<bool> {
-    match node.value {
-        Value::Scalar(_, Scalar::Bool(flag)) => Some(flag),
-        _ => None,
-    }
-}
-
-fn integer(node: &Node) -> Option<i64> {
-    match node.value {
-        Value::Scalar(_, Scalar::Integer(number)) => Some(number),
-        _ => None,
-    }
-}
-
-fn count(node: &Node) -> Option<u64> {
-    integer(node).and_then(|number| u64::try_from(number).ok())
-}
-
-fn number(node: &Node) -> Option<f64> {
-    match node.value {
-        #[expect(clippy::cast_precision_loss, reason = "a factor: nobody writes one beyond 2^52")]
-        Value::Scalar(_, Scalar::Integer(number)) => Some(number as f64),
-        Value::Scalar(_, Scalar::Float(number)) => Some(number),
-        _ => None,
-    }
-}
-
-fn table(node: &Node) -> Table {
-    node.entries().iter().map(|entry| (entry.key.clone(), field(&entry.node))).collect()
-}
-
-/// Any value as the broker takes it.
-fn field(node: &Node) -> Field {
-    match &node.value {
-        Value::Scalar(_, Scalar::Null) => Field::Void,
-        Value::Scalar(_, Scalar::Bool(flag)) => Field::Bool(*flag),
-        Value::Scalar(_, Scalar::Integer(number)) => Field::I64(*number),
-        Value::Scalar(_, Scalar::Float(number)) => Field::F64(*number),
-        Value::Scalar(text, Scalar::Text) => Field::text(text.as_str()),
-        Value::List(items) => Field::Array(items.iter().map(field).collect()),
-        Value::Map(_) => Field::Table(table(node)),
-    }
-}
-
-fn json(node: &Node) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match &node.value {
-        Value::Scalar(_, Scalar::Null) => Json::Null,
-        Value::Scalar(_, Scalar::Bool(flag)) => (*flag).into(),
-        Value::Scalar(_, Scalar::Integer(number)) => (*number).into(),
-        Value::Scalar(_, Scalar::Float(number)) => (*number).into(),
-        Value::Scalar(text, Scalar::Text) => text.as_str().into(),
-        Value::List(items) => items.iter().map(json).collect::<Vec<_>>().into(),
-        Value::Map(entries) => {
-            Json::Object(entries.iter().map(|entry| (entry.key.clone(), json(&entry.node))).collect())
-        }
     }
 }

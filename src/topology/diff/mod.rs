@@ -1,0 +1,141 @@
+//! How does what is wanted differ from what a broker has? Compared as the broker itself compares when something is declared
+//! again: the width of a number means nothing, what it does not know is not looked at, and missing differs from present.
+
+mod compare;
+
+use std::collections::{BTreeMap, HashSet};
+
+use self::compare::{Names, compare, create, words};
+use super::{
+    expand::Role,
+    order::{Object, Step},
+    plan::{Action, Blocked, Change, Plan},
+    spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
+};
+use crate::version::Version;
+
+/// What a broker has in one virtual host.
+#[derive(Debug, Clone, Default)]
+pub struct Observed {
+    /// Its exchanges by name.
+    pub exchanges: BTreeMap<String, ExchangeSpec>,
+    /// Its queues by name. Their arguments name their type.
+    pub queues: BTreeMap<String, QueueSpec>,
+    /// Which policy is in force on each queue that has one.
+    pub queue_policies: BTreeMap<String, String>,
+    /// Its bindings, by all that tells one from others.
+    bindings: BTreeMap<String, BindingSpec>,
+    /// Its policies by name.
+    pub policies: BTreeMap<String, PolicySpec>,
+    /// Whether the user may set policies.
+    pub may_set_policies: bool,
+}
+
+impl Observed {
+    /// Adds a binding.
+    pub fn bind(&mut self, binding: BindingSpec) {
+        self.bindings.insert(identity(&binding), binding);
+    }
+
+    fn has(&self, binding: &BindingSpec) -> bool {
+        self.bindings.contains_key(&identity(binding))
+    }
+}
+
+/// What tells a binding from others: all of it. The width of a number is no part of that.
+fn identity(binding: &BindingSpec) -> String {
+    let BindingSpec { source, destination, to_queue, key, arguments } = binding;
+    let arguments: Vec<String> = arguments.iter().map(|(name, field)| format!("{name:?}: {}", words(field))).collect();
+    format!("{source:?} {destination:?} {to_queue} {key:?} {arguments:?}")
+}
+
+/// What would have to be changed on a broker of that version that has what was observed.
+#[must_use]
+pub fn diff(steps: &[Step], observed: &Observed, version: Version) -> Plan {
+    let mut plan = Plan::default();
+    let names = Names::of(steps);
+    // Where each step's change is, if there is one, and what keeps others from building on it.
+    let mut changes: Vec<Option<usize>> = Vec::with_capacity(steps.len());
+    let mut unsound: Vec<Option<String>> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let mut change = compare(step, &names, observed, version);
+        let name = || format!("{} {}", step.object.kind(), step.object.name());
+        if let Some(change) = &mut change {
+            change.needs = step.needs.iter().filter_map(|need| changes[*need]).collect();
+            let broken = step.needs.iter().find_map(|need| unsound[*need].as_ref());
+            if let (None, Action::Create, Some(broken)) = (&change.blocked, change.action, broken) {
+                change.blocked = Some(Blocked { because: format!("it needs the {broken}"), bearable: false });
+            }
+        }
+        unsound.push(match change.as_ref().and_then(|change| change.blocked.as_ref()) {
+            Some(blocked) if !blocked.bearable => {
+                Some(if change.as_ref().is_some_and(|change| change.action == Action::Create) {
+                    format!("{}, which is not made", name())
+                } else {
+                    format!("{}, which is not as the file wants it", name())
+                })
+            }
+            _ => None,
+        });
+        changes.push(change.as_ref().map(|_| plan.changes.len()));
+        match change {
+            Some(change) => plan.changes.push(change),
+            None => plan.unchanged += 1,
+        }
+    }
+    for change in &plan.changes {
+        if let Some(Blocked { because, bearable: true }) = &change.blocked {
+            plan.warnings.push(format!("the {} {} is not set: {because}", change.object.kind(), change.object.name()));
+        }
+    }
+    plan.warnings.extend(hidden(steps, observed));
+    plan
+}
+
+/// Dead letter queues on which another policy is in force than the one that lifts their delivery limit.
+fn hidden(steps: &[Step], observed: &Observed) -> Vec<String> {
+    let objects = || steps.iter().filter(|step| step.role == Role::DeadLetters).map(|step| &step.object);
+    let ours: HashSet<&str> = objects()
+        .filter_map(|object| match object {
+            Object::Policy(policy) if observed.policies.contains_key(&policy.name) => Some(policy.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    let mut warnings = Vec::new();
+    for object in objects().filter(|_| !ours.is_empty()) {
+        let Object::Queue(queue) = object else { continue };
+        if let Some(other) = observed.queue_policies.get(&queue.name).filter(|other| !ours.contains(other.as_str())) {
+            warnings.push(format!(
+                "on {} the policy {other} hides the one that lifts its delivery limit: each look uses up a delivery. Narrow its pattern, or lower its priority",
+                queue.name
+            ));
+        }
+    }
+    warnings
+}
+
+/// Everything is declared: what the broker has cannot be seen.
+#[must_use]
+pub fn blind(steps: &[Step], why: &str) -> Plan {
+    let mut changes: Vec<Change> = Vec::with_capacity(steps.len());
+    for step in steps {
+        let mut change = create(step);
+        change.needs.clone_from(&step.needs);
+        if let Object::Policy(_) = step.object {
+            let because = "policies can only be set through the management API".to_owned();
+            change.blocked = Some(Blocked { because, bearable: step.role == Role::DeadLetters });
+        }
+        changes.push(change);
+    }
+    let mut warnings = vec![format!(
+        "{why}: what the broker has cannot be compared. What is there equally stays as it is, what is there differently is refused by the broker, and arguments it does not know are not compared"
+    )];
+    warnings.extend(changes.iter().filter_map(|change| {
+        let blocked = change.blocked.as_ref()?;
+        Some(format!("the policy {} is not set: {}", change.object.name(), blocked.because))
+    }));
+    Plan { changes, unchanged: 0, warnings, blind: true }
+}
+
+#[cfg(test)]
+mod tests;
