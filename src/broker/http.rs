@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use reqwest::{Client, Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde::{Serialize, de::DeserializeOwned};
-use tokio_rustls::rustls::crypto::ring;
 
 use super::{Error, ManagementAddress, error::tls_cause, tls};
 
@@ -23,19 +22,21 @@ impl Http {
         connect_timeout: Duration,
         timeout: Duration,
     ) -> Result<Http, Error> {
-        let mut builder = Client::builder()
+        let builder = Client::builder()
             .connect_timeout(connect_timeout)
             .timeout(timeout)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("evbus/", env!("CARGO_PKG_VERSION")));
-        if let Some(tls) = tls {
-            builder = builder.tls_backend_preconfigured(tls.for_http());
-        } else {
-            // The client wants to know its cryptography even where no TLS will be spoken; a second call changes nothing.
-            let _ = ring::default_provider().install_default();
-        }
-        let client = builder.build().map_err(|error| Error::Management { because: error.to_string() })?;
+        // Left to itself the client wants the system's authorities even where no TLS is spoken, and fails where there are none.
+        let client = match tls {
+            Some(tls) => tls.for_http(),
+            None => tls::trusting_nobody()?,
+        };
+        let client = builder
+            .tls_backend_preconfigured(client)
+            .build()
+            .map_err(|error| Error::Management { because: error.to_string() })?;
         Ok(Http { client, address })
     }
 

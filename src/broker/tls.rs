@@ -91,6 +91,17 @@ impl Config {
     }
 }
 
+/// A configuration for where no TLS is spoken.
+///
+/// # Errors
+/// Never: the cryptography that is built in speaks the protocol's versions.
+pub(super) fn trusting_nobody() -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| tls_file(Path::new("TLS"), io::Error::other(error)))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 /// Verifies as always, but for another name than the host's.
 #[derive(Debug)]
 struct Expecting {

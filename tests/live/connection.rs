@@ -216,6 +216,17 @@ fn the_next_broker_is_tried_when_one_is_down() {
 }
 
 #[test]
+fn a_system_without_certificates_can_talk_in_clear_and_trusts_nobody_unknown() {
+    let Some(live) = broker("connection-bare") else { return };
+    let bare = |run: Run| run.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere");
+    let done = bare(live.evbus(DOCTOR)).done().ends_with(0);
+    assert!(check(&done, "management").starts_with("ok"), "{}", done.whole());
+    let Some(secure) = secure("connection-bare") else { return };
+    let error = refused(bare(evbus(LOOK).env("EVBUS_URL", format!("amqps://localhost:{}", secure.amqps))));
+    assert_eq!(error["code"], "untrusted_certificate", "{error}");
+}
+
+#[test]
 fn ipv6_literals_are_dialled_as_such() {
     let Some(secure) = secure("connection-ipv6") else { return };
     let Some(port) = secure.ipv6 else { return eprintln!("SKIPPED connection-ipv6: no IPv6 here") };
