@@ -84,7 +84,8 @@ impl<'a> View<'a> {
             }
             None => self.terminal.line(&format!("updated {kind} {}", self.terminal.foreign(&name))),
             Some(error) => {
-                let line = format!("{word} {kind} {}: {}", self.terminal.foreign(&name), self.terminal.foreign(error));
+                let error = self.terminal.foreign(error).replace('\n', " ");
+                let line = format!("{word} {kind} {}: {error}", self.terminal.foreign(&name));
                 self.terminal.line(&line)
             }
         }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     live::{Live, broker},
-    run::Run,
+    run::{Run, program},
 };
 
 const BUS: &str = r#"evbus: 1
@@ -307,6 +307,9 @@ fn with_amqp_alone_apply_declares_and_says_what_it_cannot_see() {
     }
     assert_eq!(shop.list("queues").len(), 8);
     blind(&["apply", "--yes"]).ends_with(0);
+    let untagged = shop.user("untagged", "", &["apply", "--yes"]).done().ends_with(0);
+    assert!(untagged.err().contains("cannot be compared"), "a user whom the API does not let in: {}", untagged.whole());
+    shop.forget("untagged");
     shop.evbus(&["apply", "--yes"]).done().ends_with(0);
     shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
 }
@@ -350,8 +353,12 @@ fn a_user_who_may_not_configure_is_told_which_permission_is_missing() {
 
 #[test]
 fn a_declaration_that_ends_the_connection_stops_nothing_beside_it() {
-    let queues: String = (0..30).map(|n| format!("  q{n:02}: {{ type: classic }}\n")).collect();
-    let text = format!("evbus: 1\nqueues:\n{queues}  q15a: {{ type: classic, queue_master_locator: client-local }}\n");
+    let queues = |numbers: std::ops::Range<u32>| -> String {
+        numbers.map(|n| format!("  q{n:02}: {{ type: classic }}\n")).collect()
+    };
+    let (before, behind) = (queues(0..15), queues(15..30));
+    let fatal = "  fatal: { type: classic, queue_master_locator: client-local }\n";
+    let text = format!("evbus: 1\nqueues:\n{before}{fatal}{behind}");
     let Some(shop) = Shop::open("fatal", &text) else { return };
     let refused = shop.live.version() >= evbus::version::Version::new(4, 3, 0);
     let done = shop.evbus(&["apply", "--yes", "-o", "json"]).done().ends_with(if refused { 3 } else { 0 });
@@ -417,4 +424,22 @@ fn foreign_names_are_exact_in_a_pipe() {
     let done = shop.evbus(&["apply", "--yes"]).done().ends_with(0);
     assert!(done.out().contains("created queue a b/c%ü\n"), "{}", done.whole());
     shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
+}
+
+#[test]
+fn on_a_terminal_apply_asks_and_a_no_changes_nothing() {
+    let Some(shop) = Shop::open("consent", BUS) else { return };
+    for (answer, queues, code) in [("n", 0, 2), ("y", 8, 0)] {
+        let mut command = std::process::Command::new(program());
+        command.arg("apply").env_clear().env("TERM", "xterm").current_dir(shop.folder.path());
+        command.env("EVBUS_URL", shop.live.url()).env("EVBUS_MANAGEMENT_URL", shop.live.management_url());
+        let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
+        session.exp_string("apply this?").expect("it asks");
+        session.send(answer).expect("it hears");
+        session.flush().expect("it hears");
+        session.exp_eof().expect("it ends");
+        let status = format!("{:?}", session.process().wait());
+        assert!(status.ends_with(&format!(", {code}))")), "{answer}: {status}");
+        assert_eq!(shop.list("queues").len(), queues);
+    }
 }
