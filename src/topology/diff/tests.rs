@@ -1,3 +1,5 @@
+//! What differs, what blocks what, and what is left alone?
+
 use std::path::Path;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What does a service become on each series?
+
 use std::path::Path;
 
 use super::*;
