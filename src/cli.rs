@@ -9,7 +9,7 @@ use crate::{
 
 /// Operate an event bus on RabbitMQ: topology as code, events, queues and dead letters.
 #[derive(Debug, Parser)]
-#[command(name = "evbus", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "evbus", version, max_term_width = 100, disable_help_subcommand = true, args_override_self = true)]
 pub struct Cli {
     /// Flags of every command.
     #[command(flatten)]

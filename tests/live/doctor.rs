@@ -3,19 +3,15 @@
 use std::{
     io::{BufRead, BufReader, Read},
     net::{Shutdown, TcpListener, TcpStream},
-    path::Path,
-    process::Command,
     time::{Duration, Instant},
 };
-
-use evbus::sandbox::{self, Sandbox};
 
 use lapin::{options::QueueDeclareOptions, types::FieldTable};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{
-    live::{Live, broker, options},
+    live::{Live, broker},
     run::evbus,
 };
 
@@ -147,54 +143,4 @@ fn a_wait_that_was_in_vain_ends() {
     let done = run.env("EVBUS_MANAGEMENT_URL", "http://127.0.0.1:1").done().ends_with(1);
     assert!(done.out().contains("nobody listens at 127.0.0.1:1"), "{}", done.whole());
     assert!(started.elapsed() < Duration::from_secs(10));
-}
-
-/// Runs the broker's own tool against a sandbox.
-fn ctl(server: &Path, folder: &Path, arguments: &[&str]) {
-    let tool = server.display().to_string().replace("rabbitmq-server", "rabbitmqctl");
-    let environment = std::fs::read_to_string(folder.join("environment")).expect("the sandbox's environment");
-    let variables: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
-    let node = variables.iter().find(|(name, _)| *name == "RABBITMQ_NODENAME").expect("its name").1;
-    let mut command = Command::new(tool);
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
-    command.envs(variables.iter().copied()).args(["-n", node]).args(arguments);
-    let done = command.output().expect("the tool runs");
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-}
-
-#[test]
-fn a_broker_in_alarm_is_not_usable() {
-    if broker("doctor-alarm").is_none() {
-        return;
-    }
-    let Some(server) = options().server.or_else(sandbox::find) else {
-        return eprintln!("SKIPPED doctor-alarm: no server program to raise an alarm in");
-    };
-    let sandbox = Sandbox::start(&options(), || false).expect("a broker of its own");
-    let doctor =
-        || evbus(["doctor"]).env("EVBUS_URL", sandbox.url()).env("EVBUS_MANAGEMENT_URL", sandbox.management_url());
-    doctor().done().ends_with(0);
-    ctl(&server, sandbox.folder(), &["set_vm_memory_high_watermark", "absolute", "1MB"]);
-    let run = || doctor().arg("-o").arg("json").done();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    let done = loop {
-        let done = run();
-        if done.code() != Some(0) {
-            break done.ends_with(1);
-        }
-        assert!(Instant::now() < deadline, "the alarm is not seen: {}", done.whole());
-    };
-    let found = done.json().pop().unwrap_or_default();
-    assert_eq!(
-        (&found["usable"], state(&found, "amqp"), state(&found, "alarms")),
-        (&json!(false), "ok", "failed"),
-        "{found}"
-    );
-    // It is waited for as well: the alarm goes while the program waits.
-    let mut waiting = doctor().and(["--wait", "60s"]).start();
-    let mut line = String::new();
-    BufReader::new(waiting.stderr.take().expect("its stderr")).read_line(&mut line).expect("a line");
-    assert!(line.contains("an alarm is in effect"), "{line:?}");
-    ctl(&server, sandbox.folder(), &["set_vm_memory_high_watermark", "0.6"]);
-    assert_eq!(waiting.wait().expect("it ends").code(), Some(0));
 }

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod alarm;
 mod connection;
 mod demo;
 mod dlq_look;

@@ -10,6 +10,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod live;
+pub mod own;
 pub mod run;
 pub mod snapshot;
 

@@ -259,7 +259,8 @@ impl<'a> Replay<'a> {
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
         let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.prefetch).await?;
-        let mut targets = Targets::new(&self.publishing);
+        // Asked over the connection that never publishes: in an alarm the other one is not heard.
+        let mut targets = Targets::new(&self.session.consuming);
         let mut ahead = VecDeque::new();
         let mut bytes = 0;
         while ahead.len() < usize::from(self.prefetch) && bytes < FIRST_BYTES && !interrupt.is_raised() {
@@ -271,7 +272,7 @@ impl<'a> Replay<'a> {
         let consented = self.request.dry_run || consent(&preflight);
         if !consented || interrupt.is_raised() {
             let publisher = self.publishing.publisher(WINDOW).await?;
-            let mut run = Moving::new(self, publisher, targets, listen);
+            let mut run = Moving::new(self, publisher, targets, interrupt, listen);
             for delivery in ahead {
                 run.stay(&mut reading, delivery).await?;
             }
@@ -279,8 +280,8 @@ impl<'a> Replay<'a> {
             return Ok(None);
         }
         let publisher = self.publishing.publisher(WINDOW).await?;
-        let mut run = Moving::new(self, publisher, targets, listen);
-        run.pump(&mut reading, ahead, interrupt).await;
+        let mut run = Moving::new(self, publisher, targets, interrupt, listen);
+        run.pump(&mut reading, ahead).await;
         run.give_back(reading).await.unwrap_or_else(|error| run.stop(error));
         Ok(Some(run.report))
     }

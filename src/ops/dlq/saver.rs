@@ -54,7 +54,13 @@ impl<'a> Saver<'a> {
             body: travelling.body,
         };
         publisher.publish(0, letter).await?;
-        match publisher.next().await {
+        let timeout = self.session.broker.timeout();
+        let fate = tokio::time::timeout(timeout, publisher.next()).await.unwrap_or_else(|_| {
+            let reason = connection.blocked().borrow().clone();
+            let because = reason.unwrap_or_else(|| "the broker did not confirm in time".to_owned());
+            Some((0, Fate::Unknown { because }))
+        });
+        match fate {
             Some((_, Fate::Routed)) => {
                 self.copied += 1;
                 Ok(deliveries.acknowledge([receipt]).await?)

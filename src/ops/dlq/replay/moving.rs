@@ -1,6 +1,6 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
@@ -19,6 +19,9 @@ use crate::{
 /// How many acknowledgements are gathered before they are sent.
 const ACKNOWLEDGE: usize = 250;
 
+/// How long confirmations are waited for at the end of a run while the broker takes no messages.
+const BLOCKED: Duration = Duration::from_secs(2);
+
 struct Pending {
     seq: u64,
     message_id: Option<String>,
@@ -32,6 +35,7 @@ pub(super) struct Moving<'r, 'a, L> {
     publisher: Publisher,
     saver: Saver<'r>,
     targets: Targets<'r>,
+    interrupt: &'r Interrupt,
     listen: L,
     pub(super) report: Report,
     pending: VecDeque<Pending>,
@@ -46,12 +50,13 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         replay: &'r Replay<'a>,
         publisher: Publisher,
         targets: Targets<'r>,
+        interrupt: &'r Interrupt,
         listen: L,
     ) -> Moving<'r, 'a, L> {
         let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
         let (pending, acks) = (VecDeque::new(), Vec::new());
         let saver = Saver::new(&replay.session);
-        Moving { replay, publisher, saver, targets, listen, report, pending, acks, read: 0, tickets: 0 }
+        Moving { replay, publisher, saver, targets, interrupt, listen, report, pending, acks, read: 0, tickets: 0 }
     }
 
     pub(super) fn stop(&mut self, error: Error) {
@@ -59,16 +64,11 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     }
 
     /// Moves the set until it is exhausted, the operator stops, or something ends it. Then everything published is settled.
-    pub(super) async fn pump(
-        &mut self,
-        reading: &mut Reading<'_>,
-        mut ahead: VecDeque<Delivery>,
-        interrupt: &Interrupt,
-    ) {
-        if let Err(error) = self.feed(reading, &mut ahead, interrupt).await {
+    pub(super) async fn pump(&mut self, reading: &mut Reading<'_>, mut ahead: VecDeque<Delivery>) {
+        if let Err(error) = self.feed(reading, &mut ahead).await {
             self.stop(error);
         }
-        self.report.interrupted = interrupt.is_raised();
+        self.report.interrupted = self.interrupt.is_raised();
         reading.stop();
         if let Err(error) = self.settle_all(reading).await {
             self.stop(error);
@@ -84,14 +84,11 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         }
     }
 
-    async fn feed(
-        &mut self,
-        reading: &mut Reading<'_>,
-        ahead: &mut VecDeque<Delivery>,
-        interrupt: &Interrupt,
-    ) -> Result<(), Error> {
+    async fn feed(&mut self, reading: &mut Reading<'_>, ahead: &mut VecDeque<Delivery>) -> Result<(), Error> {
         loop {
-            if interrupt.is_raised() || self.replay.request.limit.is_some_and(|limit| self.report.selected >= limit) {
+            if self.interrupt.is_raised()
+                || self.replay.request.limit.is_some_and(|limit| self.report.selected >= limit)
+            {
                 return Ok(());
             }
             let delivery = match ahead.pop_front() {
@@ -109,7 +106,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                             self.acknowledge(reading, 1).await?;
                             continue;
                         }
-                        () = interrupt.raised() => return Ok(()),
+                        () = self.interrupt.raised() => return Ok(()),
                         () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
                     };
                     match next {
@@ -181,13 +178,15 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             properties: travelling.properties,
             body: travelling.body,
         };
-        self.send(reading, letter, Pending { seq, message_id, target: address, receipt }).await?;
-        self.report.selected += 1;
+        let pending = Pending { seq, message_id, target: address, receipt };
+        if self.send(reading, letter, pending).await? {
+            self.report.selected += 1;
+        }
         Ok(())
     }
 
-    /// Publishes when there is room and the broker takes messages.
-    async fn send(&mut self, reading: &mut Reading<'_>, letter: Letter, pending: Pending) -> Result<(), Error> {
+    /// Publishes when there is room and the broker takes messages; says whether it came to that before the operator stopped it.
+    async fn send(&mut self, reading: &mut Reading<'_>, letter: Letter, pending: Pending) -> Result<bool, Error> {
         let deadline = Instant::now() + self.replay.request.timeout;
         let mut blocked = self.replay.publishing.blocked();
         let mut told = false;
@@ -198,10 +197,15 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                     (self.listen)(Event::Blocked(Some(reason)));
                     told = true;
                 }
-                let waited = tokio::time::timeout_at(deadline, blocked.changed()).await;
-                if !matches!(waited, Ok(Ok(()))) {
-                    reading.deliveries().keep(pending.receipt);
-                    return Err(broker::Error::Blocked { reason: reason.clone() }.into());
+                tokio::select! {
+                    waited = tokio::time::timeout_at(deadline, blocked.changed()) => if !matches!(waited, Ok(Ok(()))) {
+                        reading.deliveries().keep(pending.receipt);
+                        return Err(broker::Error::Blocked { reason: reason.clone() }.into());
+                    },
+                    () = self.interrupt.raised() => {
+                        reading.deliveries().keep(pending.receipt);
+                        return Ok(false);
+                    }
                 }
                 continue;
             }
@@ -230,7 +234,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Skipped(error.to_string()) });
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(super) async fn stay(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
@@ -299,27 +303,53 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// confirms what it does not keep.
     async fn prove(&mut self, reading: &mut Reading<'_>, safe: Vec<Pending>) -> Result<Vec<Pending>, Error> {
         let mut proven = Vec::with_capacity(safe.len());
+        let mut failed = None;
         self.targets.forget();
         for pending in safe {
-            match self.targets.standing(&pending.target).await? {
-                Standing::Exists => proven.push(pending),
-                Standing::Missing(_) => {
-                    let Pending { seq, message_id, target, receipt } = pending;
-                    reading.deliveries().keep(receipt);
-                    let outcome = Outcome::Unknown("its target went away at about that time".to_owned());
-                    self.tell(Line { seq, message_id, target: Some(target), outcome });
-                }
-            }
+            let because = match &failed {
+                None => match self.targets.standing(&pending.target).await {
+                    Ok(Standing::Exists) => {
+                        proven.push(pending);
+                        continue;
+                    }
+                    Ok(Standing::Missing(_)) => "its target went away at about that time".to_owned(),
+                    Err(error) => {
+                        let because = format!("nobody could say whether its target is still there: {error}");
+                        failed = Some(error);
+                        because
+                    }
+                },
+                Some(error) => format!("nobody could say whether its target is still there: {error}"),
+            };
+            let Pending { seq, message_id, target, receipt } = pending;
+            reading.deliveries().keep(receipt);
+            self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
+        }
+        if let Some(error) = failed {
+            self.stop(error.into());
         }
         Ok(proven)
     }
 
     async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
         while self.publisher.unsettled() > 0 {
-            match tokio::time::timeout(self.replay.request.timeout, self.publisher.next()).await {
-                Ok(Some((_, fate))) => self.settled(fate, reading.deliveries()),
-                Ok(None) => break,
-                Err(_silent) => self.publisher.give_up("the broker did not confirm in time"),
+            let blocked = self.replay.publishing.blocked().borrow().is_some();
+            let (patience, interrupt) = (self.replay.request.timeout, self.interrupt);
+            // What a blocked broker had read before, it confirms at once; the rest it does not read, and nobody wants to wait.
+            let unwanted = async {
+                if !blocked {
+                    std::future::pending::<()>().await;
+                }
+                interrupt.raised().await;
+                tokio::time::sleep(BLOCKED).await;
+            };
+            tokio::select! {
+                fate = self.publisher.next() => match fate {
+                    Some((_, fate)) => self.settled(fate, reading.deliveries()),
+                    None => break,
+                },
+                () = unwanted => self.publisher.give_up("the broker took no messages"),
+                () = tokio::time::sleep(patience) => self.publisher.give_up("the broker did not confirm in time"),
             }
         }
         self.acknowledge(reading, 1).await
