@@ -51,7 +51,7 @@ fn events_arrive_in_their_envelope_with_properties_that_mirror_it() {
     for delivery in &arrived {
         let body: serde_json::Value = serde_json::from_slice(&delivery.data).expect("JSON");
         let p = &delivery.properties;
-        let text = |short: &Option<ShortString>| short.as_ref().map(|text| text.to_string());
+        let text = |short: &Option<ShortString>| short.as_ref().map(ToString::to_string);
         assert_eq!(body["event_id"].as_str(), text(p.message_id()).as_deref());
         assert_eq!((body["event_type"].as_str(), body["payload"]["id"].as_i64()), (Some("EmailClassified"), Some(1)));
         assert_eq!(text(p.correlation_id()).as_deref(), Some("c1"));
