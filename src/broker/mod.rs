@@ -5,6 +5,7 @@
 //! | where is it, who are we there | `endpoint` |
 //! | how does a connection come about | `dial`, `tls`, `connection` |
 //! | what does a confirmation mean | `publisher` |
+//! | whose return is it, and when is a fate certain | `ledger` |
 //! | what is taken, and how does it go back | `consumer` |
 //! | how are objects declared over AMQP | `declare` |
 //! | what does the management API say | `management` |
@@ -17,6 +18,7 @@ mod dial;
 mod endpoint;
 mod error;
 mod http;
+mod ledger;
 pub mod management;
 mod publisher;
 mod tls;
