@@ -9,6 +9,7 @@ mod show;
 use clap::Subcommand;
 
 use super::{Context, Outcome};
+use crate::{exit::Exit, failure::Failure, ops::dlq};
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -30,5 +31,13 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context).await,
         Command::Replay(args) => replay::run(args, context).await,
         Command::Purge(args) => purge::run(args, context).await,
+    }
+}
+
+/// How a run ends the process: with what its report comes to, and with what ended it early told as the failure that it is.
+fn ended(exit: Exit, stopped: Option<dlq::Error>) -> Outcome {
+    match stopped {
+        None => Ok(exit),
+        Some(error) => Err(Failure::from(error).exiting(exit)),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::holding::Holding;
+use super::{ended, holding::Holding};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     exit::Exit,
@@ -67,11 +67,12 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     }
     let outcome = purge.run(&context.interrupt, &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;
-    Ok(if report.interrupted {
+    let exit = if report.interrupted {
         Exit::Interrupted
     } else if report.stopped.is_some() {
         Exit::Partial
     } else {
         Exit::Done
-    })
+    };
+    ended(exit, report.stopped)
 }

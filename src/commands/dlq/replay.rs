@@ -1,6 +1,6 @@
 //! `evbus dlq replay`
 
-use super::holding::Holding;
+use super::{ended, holding::Holding};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     exit::Exit,
@@ -66,7 +66,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let outcome =
         replay.run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;
-    Ok(exit(&report))
+    ended(exit(&report), report.stopped)
 }
 
 /// How a run's report ends the process.

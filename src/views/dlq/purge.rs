@@ -72,7 +72,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The sum; a failure passes through. The summary is written in either case.
+    /// The sum; a failure passes through. The summary is written in either case. What ended the run early is still in the report.
     ///
     /// # Errors
     /// The run's own failure.
@@ -99,9 +99,6 @@ impl<'a> View<'a> {
             if let Some(path) = report.archive.as_ref().filter(|_| report.removed > 0) {
                 let _ = terminal.line(&format!("kept in {}", path.display()));
             }
-        }
-        if let Some(error) = &report.stopped {
-            terminal.warn(&format!("the run stopped early: {error}; what was not removed is where it was"));
         }
         if report.undecided > 0 {
             terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));

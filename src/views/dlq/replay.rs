@@ -23,7 +23,6 @@ pub struct View<'a> {
     progress: RefCell<Option<Progress>>,
     /// Messages that stayed and were shown one by one.
     complaints: Cell<u64>,
-    began: Cell<bool>,
 }
 
 /// How many messages that stayed are shown one by one; the summary counts them all.
@@ -38,7 +37,6 @@ impl<'a> View<'a> {
             identity,
             progress: RefCell::new(None),
             complaints: Cell::new(0),
-            began: Cell::new(false),
         }
     }
 
@@ -105,7 +103,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The sum; a failure passes through. The summary is written in either case.
+    /// The sum; a failure passes through. The summary is written in either case. What ended the run early is still in the report.
     ///
     /// # Errors
     /// The run's own failure, or the missing consent.
@@ -124,7 +122,6 @@ impl<'a> View<'a> {
                 return Err(error.into());
             }
         };
-        let _ = self.began.replace(true);
         if terminal.is_json() {
             let _ = terminal.json(&summary_json(&report));
         } else {
@@ -132,11 +129,8 @@ impl<'a> View<'a> {
                 let _ = terminal.line(&line);
             }
         }
-        if let Some(error) = &report.stopped {
-            terminal.warn(&format!("the run stopped early: {error}"));
-            if report.replayed > 0 {
-                terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
-            }
+        if report.stopped.is_some() && report.replayed > 0 {
+            terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
         if report.undecided > 0 {
             terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));
