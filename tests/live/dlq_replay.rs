@@ -143,6 +143,49 @@ fn messages_without_history_stay_and_are_reported() {
 }
 
 #[test]
+fn of_many_in_flight_exactly_those_that_were_routed_nowhere_stay() {
+    const COUNT: usize = 7000;
+    let Some(live) = broker("returned") else { return };
+    live.queue("arrived", &[]);
+    live.wait(async {
+        let (options, kind) = (ExchangeDeclareOptions::default(), lapin::ExchangeKind::Topic);
+        live.channel.exchange_declare("bus".into(), kind, options, FieldTable::default()).await.expect("an exchange");
+        let (queue, options) = (ShortString::from("arrived"), QueueBindOptions::default());
+        live.channel
+            .queue_bind(queue, "bus".into(), "there.#".into(), options, FieldTable::default())
+            .await
+            .expect("a binding");
+    });
+    for kind in ["classic", "quorum"] {
+        let dead = format!("{kind}.dead");
+        live.queue(&dead, &[("x-queue-type", serde_json::json!(kind))]);
+        let lost = |number: usize| number % 7 == 3 || (3000..3100).contains(&number);
+        live.publish(
+            &dead,
+            (0..COUNT).map(|number| {
+                let key = if lost(number) { format!("nowhere.{}", number % 5) } else { "there.x".to_owned() };
+                let address = headers([("x-evbus-exchange", text("bus")), ("x-evbus-routing-key", text(&key))]);
+                // Bodies repeat, so that only whole messages tell one from another.
+                (numbered(number).with_headers(address), vec![b'x'; number % 3])
+            }),
+        );
+        let run = live.evbus(&["dlq", "replay", &dead, "--to", "exchange", "--yes", "-o", "json"]).done().ends_with(3);
+        let returned: Vec<String> =
+            (0..COUNT).filter(|number| lost(*number)).map(|number| format!("m{number}")).collect();
+        let summary = run.summary();
+        assert_eq!(
+            (&summary["returned"], &summary["replayed"], &summary["left"]),
+            (&returned.len().into(), &(COUNT - returned.len()).into(), &returned.len().into()),
+            "{kind}: {summary}"
+        );
+        let mut left = live.ids(&dead);
+        left.sort_by_key(|id| id[1..].parse::<usize>().unwrap_or(0));
+        assert_eq!(left, returned, "{kind}");
+        assert_eq!(live.ids("arrived").len(), COUNT - returned.len(), "{kind}");
+    }
+}
+
+#[test]
 fn what_dies_again_during_a_run_is_not_replayed_again() {
     let Some(live) = broker("again") else { return };
     live.pair("classic", "work", "dead");

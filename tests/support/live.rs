@@ -122,6 +122,28 @@ impl Live {
         &self.management
     }
 
+    /// Connects anew to a broker that has restarted; waits until it answers.
+    ///
+    /// # Panics
+    /// When it does not come back.
+    pub fn reconnect(&mut self) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+        let address = self.url();
+        let connection = loop {
+            match self.wait(Connection::connect(&address, ConnectionProperties::default())) {
+                Ok(connection) => break connection,
+                Err(error) => assert!(std::time::Instant::now() < deadline, "the broker does not come back: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        self.channel = self.wait(async {
+            let channel = connection.create_channel().await.expect("a channel");
+            channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
+            channel
+        });
+        self.connection = connection;
+    }
+
     /// Waits for something.
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
@@ -267,7 +289,7 @@ impl Live {
     /// When it never was.
     #[track_caller]
     #[allow(clippy::unused_self, reason = "it reads as a question to the broker, as the others do")]
-    pub fn until(&self, what: &str, ask: impl Fn() -> bool) {
+    pub fn until(&self, what: &str, mut ask: impl FnMut() -> bool) {
         let deadline = std::time::Instant::now() + Duration::from_secs(30);
         while !ask() {
             assert!(std::time::Instant::now() < deadline, "{what}: it never came to that");

@@ -1,8 +1,13 @@
 //! A broker that a test has for itself, and may bring into trouble.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    os::unix::process::CommandExt,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
 
 use evbus::sandbox::{self, Sandbox};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::live::{Live, broker, options};
 
@@ -10,6 +15,8 @@ use super::live::{Live, broker, options};
 pub struct Own {
     sandbox: Sandbox,
     server: PathBuf,
+    /// The server that took the place of the sandbox's own after a crash.
+    again: Option<Child>,
 }
 
 /// A broker of its own for the test of that name, or nothing, said aloud.
@@ -24,7 +31,7 @@ pub fn own(test: &str) -> Option<Own> {
         return None;
     };
     let sandbox = Sandbox::start(&options(), || false).unwrap_or_else(|error| panic!("a broker of its own: {error:?}"));
-    Some(Own { sandbox, server })
+    Some(Own { sandbox, server, again: None })
 }
 
 impl Own {
@@ -43,16 +50,69 @@ impl Own {
         self.ctl(&["set_vm_memory_high_watermark", "0.6"]);
     }
 
+    /// Restarts it in order: every connection is closed, every queue recovered.
+    pub fn restart(&self) {
+        self.ctl(&["stop_app"]);
+        self.ctl(&["start_app"]);
+    }
+
+    /// Kills it as a crash would, and starts it again on what it left on the disk.
+    ///
+    /// # Panics
+    /// Where there is no `/proc` to find the processes in.
+    pub fn crash_and_restart(&mut self) {
+        // The keeper would clear up behind a server that has ended: it is held still until this broker is done with.
+        self.keeper(Signal::STOP);
+        let server = std::fs::read_to_string(self.sandbox.folder().join("process")).expect("its process");
+        let group = server.trim().parse().ok().and_then(Pid::from_raw).expect("a process");
+        kill_process_group(group, Signal::KILL).expect("it is there");
+        let mut command = Command::new(&self.server);
+        command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env("LANG", "C.UTF-8").envs(self.environment()).current_dir(self.sandbox.folder());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        self.again = Some(command.spawn().expect("it starts again"));
+    }
+
+    fn keeper(&self, signal: Signal) {
+        let folder = self.sandbox.folder().display().to_string();
+        let processes = std::fs::read_dir("/proc").expect("a list of processes").flatten();
+        for process in processes {
+            let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).replace('\0', " ");
+            let id = process.file_name().to_string_lossy().parse().ok().and_then(Pid::from_raw);
+            if let Some(id) = id.filter(|_| command.contains("--keep") && command.contains(&folder)) {
+                kill_process(id, signal).expect("it gets the signal");
+            }
+        }
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let text = std::fs::read_to_string(self.sandbox.folder().join("environment")).expect("its environment");
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     /// Runs the broker's own tool, which stands beside the server under a name of the same make.
     fn ctl(&self, arguments: &[&str]) {
         let tool = self.server.display().to_string().replace("rabbitmq-server", "rabbitmqctl");
-        let environment = std::fs::read_to_string(self.sandbox.folder().join("environment")).expect("its environment");
-        let variables: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
-        let node = variables.iter().find(|(name, _)| *name == "RABBITMQ_NODENAME").expect("its name").1;
+        let variables = self.environment();
+        let node = &variables.iter().find(|(name, _)| name == "RABBITMQ_NODENAME").expect("its name").1;
         let mut command = Command::new(tool);
         command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LANG", "C.UTF-8");
-        command.envs(variables.iter().copied()).args(["-n", node]).args(arguments);
+        command.envs(variables.iter().cloned()).args(["-n", node]).args(arguments);
         let done = command.output().expect("the tool runs");
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        if let Some(again) = &mut self.again {
+            let group = i32::try_from(again.id()).ok().and_then(Pid::from_raw);
+            // Gone already is as good as killed.
+            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
+            let _ = again.wait();
+            self.keeper(Signal::CONT);
+        }
     }
 }
