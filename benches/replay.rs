@@ -3,7 +3,8 @@
 //! Both move the same 50,000 messages of 512 bytes from one queue to another with confirms, on classic and on quorum queues;
 //! the shovel as the management UI's "Move messages" sets it up (on-confirm, prefetch 1000). Machines are noisy: what counts
 //! is the ratio of the medians. Needs a broker with the shovel plugin: `EVBUS_URL` and `EVBUS_MANAGEMENT_URL` name it, and
-//! `evbus sandbox -- cargo bench --bench replay` brings one. `EVBUS_BENCH_MESSAGES` and `EVBUS_BENCH_ROUNDS` change the size.
+//! `evbus sandbox -- cargo bench --bench replay` brings one. `EVBUS_BENCH_MESSAGES` and `EVBUS_BENCH_ROUNDS` change the size. With
+//! `EVBUS_BENCH_REQUIRE=1` it fails where evbus is slower than the shovel, or takes 60 MiB of memory.
 
 #![allow(
     clippy::disallowed_methods,
@@ -12,11 +13,15 @@
 #![allow(clippy::print_stdout, reason = "figures are what a benchmark is for")]
 #![allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
 
+#[path = "support/figures.rs"]
+mod figures;
+
 use std::{
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+use figures::{Failure, median, setting};
 use futures_util::future::try_join_all;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
@@ -24,8 +29,6 @@ use lapin::{
     types::{AMQPValue, FieldTable, ShortString},
 };
 use serde_json::{Value, json};
-
-type Failure = Box<dyn std::error::Error>;
 
 const BODY: usize = 512;
 
@@ -45,7 +48,7 @@ impl Broker {
         let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Broker { url, management, channel, http: reqwest::Client::new() })
+        Ok(Broker { url, management, channel, http: figures::http()? })
     }
 
     async fn api(&self, method: reqwest::Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
@@ -166,21 +169,13 @@ fn peak_memory(process: u32) -> Option<f64> {
     Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn setting(name: &str, default: usize) -> usize {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let broker = Broker::connect().await?;
     let (messages, rounds) = (setting("EVBUS_BENCH_MESSAGES", 50_000), setting("EVBUS_BENCH_ROUNDS", 5));
     let version = broker.api(reqwest::Method::GET, "overview", None).await?["rabbitmq_version"].clone();
     println!("{messages} messages of {BODY} bytes, RabbitMQ {version}, medians of {rounds}");
+    let mut met = true;
     for kind in ["classic", "quorum"] {
         let (mut ours, mut theirs, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
         for _ in 0..rounds {
@@ -205,9 +200,10 @@ async fn main() -> Result<(), Failure> {
             messages as f64 / theirs,
             theirs / ours,
         );
+        met &= ours <= theirs && memory < 60.0;
     }
     for queue in ["evbus-bench.from", "evbus-bench.to"] {
         broker.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
     }
-    Ok(())
+    figures::require(met, "at least as fast as the shovel on both, in less than 60 MiB")
 }

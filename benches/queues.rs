@@ -1,0 +1,101 @@
+//! Listing 10,000 queues against the plain call that others make, in one run: `cargo bench --bench queues`.
+//!
+//! `evbus queues`, as a process of its own with depths of now, and `GET /api/queues` as it is, whose depths are seconds old.
+//! The broker keeps its answers to the plain call for five times as long as they took to make, so the rounds wait for longer
+//! than that. Machines are noisy: what counts is the ratio of the medians. Needs a broker to itself: `EVBUS_URL` and
+//! `EVBUS_MANAGEMENT_URL` name it, and `evbus sandbox -- cargo bench --bench queues` brings one. `EVBUS_BENCH_QUEUES` and
+//! `EVBUS_BENCH_ROUNDS` change the size. With `EVBUS_BENCH_REQUIRE=1` it fails where evbus takes more than a third of the plain
+//! call's time up to 3.13, or more than half of it from 4.0 on.
+
+#![allow(clippy::disallowed_methods, reason = "the environment says which broker")]
+#![allow(clippy::print_stdout, reason = "figures are what a benchmark is for")]
+
+#[path = "support/figures.rs"]
+mod figures;
+
+use std::{
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use figures::{Failure, median, setting};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// A management API and who asks it.
+struct Api {
+    http: reqwest::Client,
+    url: String,
+}
+
+impl Api {
+    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Vec<u8>, Failure> {
+        let mut request =
+            self.http.request(method, format!("{}/api/{path}", self.url)).basic_auth("guest", Some("guest"));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        Ok(request.send().await?.error_for_status()?.bytes().await?.into())
+    }
+
+    async fn import(&self, queues: usize) -> Result<(), Failure> {
+        let queue = |number: usize| json!({ "name": format!("service-{number:05}"), "durable": true, "auto_delete": false, "arguments": { "x-queue-type": "classic" } });
+        let all: Vec<Value> = (0..queues).map(queue).collect();
+        let definitions = json!({ "queues": all, "exchanges": [], "bindings": [] });
+        self.call(Method::POST, &format!("definitions/{VHOST}"), Some(definitions)).await?;
+        Ok(())
+    }
+
+    /// The plain call, read to its end.
+    async fn list(&self) -> Result<Duration, Failure> {
+        let began = Instant::now();
+        self.call(Method::GET, "queues", None).await?;
+        Ok(began.elapsed())
+    }
+}
+
+const VHOST: &str = "evbus-bench";
+
+/// `evbus queues` as a process of its own; the list must be whole.
+fn evbus(queues: usize) -> Result<Duration, Failure> {
+    let began = Instant::now();
+    let done = Command::new(env!("CARGO_BIN_EXE_evbus"))
+        .args(["queues", "--vhost", VHOST])
+        .stderr(Stdio::inherit())
+        .output()?;
+    let took = began.elapsed();
+    let listed = done.stdout.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"service-")).count();
+    if !done.status.success() || listed != queues {
+        return Err(format!("evbus ended with {}, {listed} of {queues} queues listed", done.status).into());
+    }
+    Ok(took)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let (queues, rounds) = (setting("EVBUS_BENCH_QUEUES", 10_000), setting("EVBUS_BENCH_ROUNDS", 5));
+    let url = std::env::var("EVBUS_MANAGEMENT_URL").map_err(|_| "EVBUS_MANAGEMENT_URL names no API")?;
+    let api = Api { http: figures::http()?, url };
+    let overview: Value = serde_json::from_slice(&api.call(Method::GET, "overview", None).await?)?;
+    let version = overview["rabbitmq_version"].as_str().unwrap_or_default().to_owned();
+    api.call(Method::PUT, &format!("vhosts/{VHOST}"), Some(json!({}))).await?;
+    let all = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+    api.call(Method::PUT, &format!("permissions/{VHOST}/guest"), Some(all)).await?;
+    api.import(queues).await?;
+    println!("{queues} queues, RabbitMQ {version}, medians of {rounds}");
+    // One of each that does not count.
+    evbus(queues)?;
+    let mut wait = api.list().await?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        tokio::time::sleep(wait * 6).await;
+        ours.push(evbus(queues)?.as_secs_f64());
+        wait = api.list().await?;
+        theirs.push(wait.as_secs_f64());
+    }
+    api.call(Method::DELETE, &format!("vhosts/{VHOST}"), None).await?;
+    let (ours, theirs) = (median(ours), median(theirs));
+    println!("evbus queues {ours:.2} s   GET /api/queues {theirs:.2} s   evbus takes {:.2} of its time", ours / theirs);
+    let allowed = if version.starts_with("3.") { 1.0 / 3.0 } else { 0.5 };
+    figures::require(ours / theirs <= allowed, &format!("at most {allowed:.2} of the plain call's time"))
+}
