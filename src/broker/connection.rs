@@ -119,6 +119,16 @@ impl Connection {
         let _ = tokio::time::timeout(CLOSING, self.inner.close(200, ShortString::from("done"))).await;
     }
 
+    /// The most bytes a message's properties may take here; all of them travel in one frame.
+    pub(super) fn properties_max(&self) -> usize {
+        // A frame has eight bytes around its payload, and a content header fourteen before the properties.
+        const AROUND: usize = 8 + 14;
+        match self.inner.configuration().frame_max() {
+            0 => usize::MAX,
+            frame => usize::try_from(frame).unwrap_or(usize::MAX).saturating_sub(AROUND),
+        }
+    }
+
     pub(super) async fn channel(&self) -> Result<lapin::Channel, Error> {
         self.bounded(self.inner.create_channel()).await?.map_err(|error| Error::from_lapin(&error))
     }

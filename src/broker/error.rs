@@ -196,8 +196,15 @@ pub enum Error {
         /// In its words.
         what: String,
     },
+    /// The broker sent a message whose properties are larger than a frame may be. Broker fact (all series): what it adds to a
+    /// message itself, `x-death` for one, is not counted.
+    #[error("a message has properties that are larger than a frame may be, and cannot be read")]
+    LargeFrame {
+        /// How large it is.
+        what: String,
+    },
     /// A name or property does not fit the protocol.
-    #[error("{what} has {bytes} bytes, and the protocol allows {limit}")]
+    #[error("{what} would take {bytes} bytes, and {limit} are allowed")]
     TooLong {
         /// What.
         what: &'static str,
@@ -250,6 +257,10 @@ impl Error {
                     AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED) => Error::Precondition { what },
                     AMQPErrorKind::Soft(AMQPSoftError::RESOURCELOCKED) => Error::Locked { what },
                     AMQPErrorKind::Hard(AMQPHardError::CONNECTIONFORCED) => Error::Lost { because: what },
+                    // lapin's own words: it ends a connection on which the broker breaks the bound that both agreed on.
+                    AMQPErrorKind::Hard(AMQPHardError::FRAMEERROR) if what.starts_with("frame too large") => {
+                        Error::LargeFrame { what }
+                    }
                     AMQPErrorKind::Hard(_) => Error::Ended { what },
                     AMQPErrorKind::Soft(_) => Error::Protocol { what },
                 }

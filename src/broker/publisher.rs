@@ -75,6 +75,7 @@ type Sending = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> +
 pub struct Publisher {
     channel: lapin::Channel,
     window: Window,
+    properties_max: usize,
     sending: FuturesUnordered<Sending>,
     ledger: Ledger,
 }
@@ -86,7 +87,8 @@ impl Publisher {
             .confirm_select(lapin::options::ConfirmSelectOptions::default())
             .await
             .map_err(|e| Error::from_lapin(&e))?;
-        Ok(Publisher { channel, window, sending: FuturesUnordered::new(), ledger: Ledger::default() })
+        let properties_max = connection.properties_max();
+        Ok(Publisher { channel, window, properties_max, sending: FuturesUnordered::new(), ledger: Ledger::default() })
     }
 
     /// Whether one more message of that many bytes fits into the window.
@@ -106,10 +108,15 @@ impl Publisher {
     /// for room. Never call it while the connection is blocked: lapin would send it whenever the block ends.
     ///
     /// # Errors
-    /// [`Error::TooLong`] where a name or property does not fit the protocol; nothing was sent then.
+    /// [`Error::TooLong`] where a name or property does not fit the protocol, or all properties together do not fit one frame: the
+    /// broker would end the connection. Nothing was sent then.
     pub async fn publish(&mut self, ticket: u64, letter: Letter) -> Result<(), Error> {
         let exchange = wire::short("an exchange name", &letter.exchange)?;
         let routing_key = wire::short("a routing key", &letter.routing_key)?;
+        let bytes = letter.properties.wire_size();
+        if bytes > self.properties_max {
+            return Err(Error::TooLong { what: "the message's properties", bytes, limit: self.properties_max });
+        }
         let properties = wire::properties(&letter.properties)?;
         let letter = Arc::new(letter);
         let number = self.ledger.publish(ticket, Arc::clone(&letter));

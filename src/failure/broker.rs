@@ -21,7 +21,10 @@ impl From<&Error> for Failure {
                     failure.causes.extend(causes(each));
                 }
             }
-            Error::Lost { because } | Error::Hangup { because, .. } | Error::NoManagement { because, .. } => {
+            Error::LargeFrame { what: because }
+            | Error::Lost { because }
+            | Error::Hangup { because, .. }
+            | Error::NoManagement { because, .. } => {
                 failure.causes.push(because.clone());
             }
             _ => (),
@@ -105,6 +108,12 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
         Error::QueueGone { .. } => ("queue_gone", None),
         Error::Lost { .. } => ("connection_lost", say("run it again when the broker is back: evbus doctor --wait 60s")),
         Error::Protocol { .. } | Error::Ended { .. } => ("broker", None),
+        Error::LargeFrame { .. } => (
+            "large_frame",
+            say(
+                "an administrator can allow more for as long as it takes, with frame_max = 262144 in rabbitmq.conf, or take that one message out in the management UI",
+            ),
+        ),
         Error::TooLong { .. } => ("too_long", None),
         Error::NoManagement { .. } => (
             "no_management",

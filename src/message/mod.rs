@@ -6,6 +6,7 @@
 pub mod death;
 pub mod record;
 pub mod selector;
+mod size;
 pub mod travel;
 mod value;
 

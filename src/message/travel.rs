@@ -15,7 +15,7 @@
 //! Added: `x-evbus-run`, `x-evbus-replayed-at`, `x-evbus-replays` (how often), and the original address in `x-evbus-exchange` and
 //! `x-evbus-routing-key`, which a replay straight to a queue would lose. Repeated replays replace these, so headers do not grow.
 
-use super::{Field, Message, Properties, Table, death};
+use super::{Field, Message, Properties, Table, death, size::table_size};
 
 /// What a replay knows that a message does not.
 pub struct Facts<'a> {
@@ -128,28 +128,9 @@ fn trim(headers: &mut Table) {
                 headers.insert("x-evbus-death-trimmed".to_owned(), Field::Bool(true));
             }
             Some(_) => drop(headers.remove("x-evbus-death")),
-            // What is left came in one frame and goes in one, or is told by the encoder.
+            // What is left came in one frame; where it does not go in one any more the publisher says so.
             None => return,
         }
-    }
-}
-
-/// What a table takes on the wire, in bytes.
-fn table_size(table: &Table) -> usize {
-    4 + table.iter().map(|(name, field)| 1 + name.len() + field_size(field)).sum::<usize>()
-}
-
-fn field_size(field: &Field) -> usize {
-    1 + match field {
-        Field::Void => 0,
-        Field::Bool(_) | Field::I8(_) | Field::U8(_) => 1,
-        Field::I16(_) | Field::U16(_) => 2,
-        Field::I32(_) | Field::U32(_) | Field::F32(_) => 4,
-        Field::Decimal { .. } => 5,
-        Field::I64(_) | Field::F64(_) | Field::Timestamp(_) => 8,
-        Field::Text(bytes) | Field::Bytes(bytes) => 4 + bytes.len(),
-        Field::Array(items) => 4 + items.iter().map(field_size).sum::<usize>(),
-        Field::Table(table) => table_size(table),
     }
 }
 

@@ -105,6 +105,36 @@ fn messages_that_would_stray_be_refused_or_expire_arrive_at_their_source() {
     }
 }
 
+/// Properties with one header of that many bytes.
+fn large(number: usize, bytes: usize) -> BasicProperties {
+    numbered(number).with_headers(headers([("h", AMQPValue::LongString(LongString::from(vec![b'h'; bytes])))]))
+}
+
+#[test]
+fn a_message_whose_properties_would_not_fit_their_frame_any_more_stays_and_stops_nobody() {
+    let Some(live) = broker("frame") else { return };
+    live.pair("classic", "work", "dead");
+    live.publish("dead", (0..5).map(|number| (large(number, if number == 2 { 130_980 } else { 10 }), vec![])));
+    let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
+    let done = live.evbus(&replay).done().ends_with(3);
+    let summary = done.summary();
+    assert_eq!((&summary["replayed"], &summary["skipped"]), (&4.into(), &1.into()), "{}", done.err());
+    assert!(done.out().contains("the message's properties would take"), "{}", done.err());
+    assert_eq!((live.ids("work").join(" "), live.ids("dead").join(" ")), ("m0 m1 m3 m4".to_owned(), "m2".to_owned()));
+}
+
+#[test]
+fn a_message_that_is_larger_than_the_broker_itself_allows_is_told_with_what_to_do() {
+    let Some(live) = broker("large-frame") else { return };
+    live.pair("classic", "work", "dead");
+    // What the broker adds when it dies makes its properties larger than a frame, and brokers send them all the same.
+    live.publish("work", [(large(0, 131_000), vec![])]);
+    live.reject_all("work", "dead");
+    let done = live.evbus(&["dlq", "replay", "dead", "--yes"]).done().ends_with(1);
+    assert!(done.err().contains("larger than a frame may be") && done.err().contains("frame_max"), "{}", done.whole());
+    live.until("it is back", || live.ready("dead") == 1);
+}
+
 #[test]
 fn somebody_elses_user_id_does_not_stop_a_run() {
     let Some(live) = broker("user-id") else { return };

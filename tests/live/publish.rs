@@ -118,3 +118,20 @@ fn a_rate_is_kept() {
     let took = began.elapsed().as_secs_f64();
     assert!(took >= 1.0, "21 at 20 a second take a second, and took {took}");
 }
+
+#[test]
+fn properties_are_sent_up_to_the_last_byte_their_frame_has_room_for() {
+    let Some(live) = broker("publish-frame") else { return };
+    live.queue("q", &[]);
+    // A frame of 131,072 bytes less 8 around its payload and 14 before the properties; the table, its only name and its only value
+    // take 11 more than the text.
+    let room = 131_072 - 8 - 14 - 11;
+    for (bytes, code) in [(room, 0), (room + 1, 1)] {
+        let header = "h".repeat(bytes);
+        let record = serde_json::json!({ "format": "evbus.message/1", "exchange": "", "routing_key": "q", "redelivered": false,
+            "properties": { "headers": { "h": header } }, "body": { "text": "" } });
+        let done = live.evbus(&["publish", "--from", "-"]).input(record.to_string()).done().ends_with(code);
+        assert_eq!(done.err().contains("the message's properties would take"), code != 0, "{}", done.whole());
+    }
+    assert_eq!(live.ready("q"), 1);
+}
