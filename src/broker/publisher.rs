@@ -6,10 +6,10 @@ use std::{
     future::Future,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
-use futures_util::{StreamExt, stream::FuturesUnordered};
+use futures_util::{FutureExt, StreamExt, stream::FuturesUnordered};
 use lapin::{Confirmation, message::BasicReturnMessage, options::BasicPublishOptions};
 
 use super::{
@@ -110,7 +110,7 @@ impl Publisher {
     /// # Errors
     /// [`Error::TooLong`] where a name or property does not fit the protocol, or all properties together do not fit one frame: the
     /// broker would end the connection. Nothing was sent then.
-    pub async fn publish(&mut self, ticket: u64, letter: Letter) -> Result<(), Error> {
+    pub fn publish(&mut self, ticket: u64, letter: Letter) -> Result<(), Error> {
         let exchange = wire::short("an exchange name", &letter.exchange)?;
         let routing_key = wire::short("a routing key", &letter.routing_key)?;
         let bytes = letter.properties.wire_size();
@@ -129,17 +129,20 @@ impl Publisher {
             };
             (number, confirm.await)
         });
-        // The first poll queues the frames: doing it here, and not whenever the set gets round to it, keeps the order.
-        let answer = std::future::poll_fn(|context: &mut Context<'_>| match sending.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending => Poll::Ready(None),
-        })
-        .await;
-        match answer {
-            Some((number, answer)) => self.ledger.answer(number, meaning(answer)),
-            None => self.sending.push(sending),
+        // The first poll queues the frames: doing it here, and not whenever the set gets round to it, keeps the order. Nobody is to
+        // be woken by it: the set polls whatever is new to it.
+        match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready((number, answer)) => self.ledger.answer(number, meaning(answer)),
+            Poll::Pending => self.sending.push(sending),
         }
         Ok(())
+    }
+
+    /// Takes up the confirmations that have come already.
+    pub fn take_up(&mut self) {
+        while let Some(Some((number, answer))) = self.sending.next().now_or_never() {
+            self.ledger.answer(number, meaning(answer));
+        }
     }
 
     /// The fate of the next message, in the order of publishing; `None` when every fate is told. May be dropped while it

@@ -69,7 +69,7 @@ impl Service {
             work.dead += 1;
             return deliveries.reject(receipt).await;
         }
-        publisher.publish(0, self.copy(message, attempt)).await?;
+        publisher.publish(0, self.copy(message, attempt))?;
         // The contract: the original goes only when its copy is confirmed and did not come back.
         match publisher.next().await {
             Some((_, Fate::Routed)) => {

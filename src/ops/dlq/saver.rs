@@ -53,7 +53,7 @@ impl<'a> Saver<'a> {
             properties: travelling.properties,
             body: travelling.body,
         };
-        publisher.publish(0, letter).await?;
+        publisher.publish(0, letter)?;
         let timeout = self.session.broker.timeout();
         let fate = tokio::time::timeout(timeout, publisher.next()).await.unwrap_or_else(|_| {
             let reason = connection.blocked().borrow().clone();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::{
     Custody, Kind, Return,
     guard::Guard,
@@ -315,6 +317,19 @@ impl<'a> Reading<'a> {
                 },
             }
         }
+    }
+
+    /// The next message of the set, if it has arrived already.
+    ///
+    /// # Errors
+    /// When the queue, channel or connection is gone.
+    pub fn arrived(&mut self) -> Result<Option<Delivery>, broker::Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let delivery = self.deliveries.next().now_or_never().transpose()?;
+        self.left -= u64::from(delivery.is_some());
+        Ok(delivery)
     }
 
     /// Stops before the set is exhausted.

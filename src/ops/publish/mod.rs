@@ -141,7 +141,7 @@ impl<L: FnMut(Event<'_>)> Run<'_, L> {
                 letter.exchange.clone(),
                 letter.routing_key.clone(),
             ));
-            if let Err(error) = self.publisher.publish(0, letter).await {
+            if let Err(error) = self.publisher.publish(0, letter) {
                 self.sent.pop_back();
                 return Err(error);
             }
