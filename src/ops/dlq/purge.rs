@@ -319,10 +319,10 @@ impl Removing<'_> {
     /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
     async fn give_back(mut self) -> Result<(), Error> {
         let unseen = self.reading.deliveries().cancel().await?;
-        for delivery in self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen) {
-            self.saver.stay(self.reading.deliveries(), delivery).await?;
-        }
+        let all = self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen);
+        let saved = self.saver.stay_all(self.reading.deliveries(), all).await;
         self.saver.close().await;
-        self.purge.session.give_back(self.reading.into_deliveries()).await
+        // What could not be saved keeps nothing else from going back in order.
+        saved.and(self.purge.session.give_back(self.reading.into_deliveries()).await)
     }
 }

@@ -6,19 +6,16 @@
 
 mod moving;
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    time::Duration,
-};
+use std::{collections::VecDeque, time::Duration};
 
 use moving::Moving;
 
 use super::{
     session::{Assumption, Error, Purpose, Reading, Save, Session},
-    target::{self, Address, Standing, Targets, To},
+    target::{Address, Targets, To},
 };
 use crate::{
-    broker::{Broker, Connection, Delivery, Window},
+    broker::{Broker, Connection, Window},
     interrupt::Interrupt,
     message::{Message, selector::Selector, travel},
 };
@@ -258,59 +255,29 @@ impl<'a> Replay<'a> {
         consent: impl FnOnce(&Preflight) -> bool,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
-        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.prefetch).await?;
-        // Asked over the connection that never publishes: in an alarm the other one is not heard.
-        let mut targets = Targets::new(&self.session.consuming);
-        let mut ahead = VecDeque::new();
-        let mut bytes = 0;
-        while ahead.len() < usize::from(self.prefetch) && bytes < FIRST_BYTES && !interrupt.is_raised() {
-            let Some(delivery) = reading.next().await? else { break };
-            bytes += delivery.message.body.len();
-            ahead.push_back(delivery);
-        }
-        let preflight = self.preflight(&ahead, &mut targets).await?;
-        let consented = self.request.dry_run || consent(&preflight);
-        if !consented || interrupt.is_raised() {
-            let publisher = self.publishing.publisher(WINDOW).await?;
-            let mut run = Moving::new(self, publisher, targets, interrupt, listen);
-            for delivery in ahead {
-                run.stay(&mut reading, delivery).await?;
-            }
-            run.give_back(reading).await?;
-            return Ok(None);
-        }
         let publisher = self.publishing.publisher(WINDOW).await?;
+        // Asked over the connection that never publishes: in an alarm the other one is not heard.
+        let targets = Targets::new(&self.session.consuming);
+        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.prefetch).await?;
         let mut run = Moving::new(self, publisher, targets, interrupt, listen);
-        run.pump(&mut reading, ahead).await;
-        run.give_back(reading).await.unwrap_or_else(|error| run.stop(error));
-        Ok(Some(run.report))
-    }
-
-    async fn preflight(&self, ahead: &VecDeque<Delivery>, targets: &mut Targets<'_>) -> Result<Preflight, Error> {
-        let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
-        let mut selected = 0;
-        for Delivery { message, .. } in ahead {
-            if !self.is_meant(message).unwrap_or(false) || self.request.limit.is_some_and(|limit| selected >= limit) {
-                continue;
-            }
-            selected += 1;
-            let row = match target::address(&self.request.to, &self.session.queue, message) {
-                Ok(address) => match targets.standing(&address).await? {
-                    Standing::Exists => (Some(address), None),
-                    Standing::Missing(why) => (Some(address), Some(why)),
-                },
-                Err(why) => (None, Some(why.to_owned())),
-            };
-            *rows.entry(row).or_default() += 1;
+        // From here on something is held: whatever goes wrong, it is given back before anything else is taken away.
+        let mut ahead = VecDeque::new();
+        let preflight = run.look_ahead(&mut reading, &mut ahead).await;
+        let go = preflight.as_ref().is_ok_and(|preflight| {
+            !interrupt.is_raised() && (self.request.dry_run || consent(preflight)) && !interrupt.is_raised()
+        });
+        if go {
+            run.pump(&mut reading, ahead).await;
+        } else {
+            run.stay_all(&mut reading, ahead).await;
         }
-        Ok(Preflight {
-            depth: self.session.facts.ready,
-            looked_at: ahead.len() as u64,
-            selected,
-            rows: rows.into_iter().map(|((target, obstacle), count)| Row { target, count, obstacle }).collect(),
-            rotates: self.session.facts.custody.as_ref().is_some_and(super::Custody::rotates),
-            consumers: self.session.facts.consumers,
-        })
+        run.give_back(reading).await;
+        preflight?;
+        match (go, run.report.stopped.take()) {
+            (true, stopped) => Ok(Some(Report { stopped, ..run.report })),
+            (false, Some(error)) => Err(error),
+            (false, None) => Ok(None),
+        }
     }
 
     /// Whether a message is selected; `None` where the expression failed on it.

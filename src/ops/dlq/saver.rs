@@ -2,8 +2,8 @@
 
 use super::{Error, session::Session};
 use crate::{
-    broker::{Connection, Deliveries, Delivery, Fate, Letter, Publisher, Window},
-    message::travel,
+    broker::{self, Connection, Deliveries, Delivery, Fate, Letter, Publisher, Window},
+    message::{Message, travel},
 };
 
 /// Gives messages back, one way or the other. Its publishing connection is opened when the first copy is needed.
@@ -11,13 +11,15 @@ pub struct Saver<'a> {
     session: &'a Session<'a>,
     publishing: Option<(Connection, Publisher)>,
     copied: u64,
+    /// Why no copy can be made any more: nobody answers, and waiting for each would only take time.
+    hopeless: Option<String>,
 }
 
 impl<'a> Saver<'a> {
     /// One that has saved nothing yet.
     #[must_use]
     pub fn new(session: &'a Session<'a>) -> Saver<'a> {
-        Saver { session, publishing: None, copied: 0 }
+        Saver { session, publishing: None, copied: 0, hopeless: None }
     }
 
     /// How many messages were replaced by copies.
@@ -37,44 +39,76 @@ impl<'a> Saver<'a> {
             deliveries.keep(receipt);
             return Ok(());
         }
-        let (connection, publisher) = match &mut self.publishing {
-            Some(open) => open,
-            none => {
-                let connection = self.session.broker.connect("evbus (saving)").await?;
-                let publisher = connection.publisher(Window::default()).await?;
-                none.insert((connection, publisher))
-            }
-        };
-        let travelling = travel::put_back(message, connection.user());
-        let queue = &self.session.queue;
-        let letter = Letter {
-            exchange: String::new(),
-            routing_key: queue.clone(),
-            properties: travelling.properties,
-            body: travelling.body,
-        };
-        publisher.publish(0, letter)?;
-        let timeout = self.session.broker.timeout();
-        let fate = tokio::time::timeout(timeout, publisher.next()).await.unwrap_or_else(|_| {
-            let reason = connection.blocked().borrow().clone();
-            let because = reason.unwrap_or_else(|| "the broker did not confirm in time".to_owned());
-            Some((0, Fate::Unknown { because }))
-        });
-        match fate {
-            Some((_, Fate::Routed)) => {
+        match self.copy(message).await {
+            Ok(()) => {
                 self.copied += 1;
                 Ok(deliveries.acknowledge([receipt]).await?)
             }
-            fate => {
+            Err(because) => {
                 deliveries.keep(receipt);
-                let because = match fate {
-                    Some((_, Fate::Unroutable { reason, .. })) => reason,
-                    Some((_, Fate::Unknown { because })) => because,
-                    _ => "the queue refused the copy".to_owned(),
-                };
-                Err(Error::NotSaved { queue: queue.clone(), because })
+                Err(Error::NotSaved { queue: self.session.queue.clone(), because })
             }
         }
+    }
+
+    /// The same for many, each for itself: one that cannot be saved keeps no other from being tried.
+    ///
+    /// # Errors
+    /// The first that there was.
+    pub async fn stay_all(
+        &mut self,
+        deliveries: &mut Deliveries,
+        all: impl IntoIterator<Item = Delivery>,
+    ) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for delivery in all {
+            outcome = outcome.and(self.stay(deliveries, delivery).await);
+        }
+        outcome
+    }
+
+    /// Puts a confirmed copy at the queue's end.
+    ///
+    /// # Errors
+    /// Why there is none.
+    async fn copy(&mut self, message: Message) -> Result<(), String> {
+        if let Some(because) = &self.hopeless {
+            return Err(because.clone());
+        }
+        if let Err(error) = self.connect().await {
+            return Err(self.hopeless.insert(error.to_string()).clone());
+        }
+        let Some((connection, publisher)) = &mut self.publishing else { return Err("not connected".to_owned()) };
+        let travelling = travel::put_back(message, connection.user());
+        let letter = Letter {
+            exchange: String::new(),
+            routing_key: self.session.queue.clone(),
+            properties: travelling.properties,
+            body: travelling.body,
+        };
+        let blocked = connection.blocked();
+        publisher.publish(0, letter).map_err(|error| error.to_string())?;
+        let confirmed = tokio::time::timeout(self.session.broker.timeout(), publisher.next()).await;
+        match confirmed {
+            Ok(Some((_, Fate::Routed))) => Ok(()),
+            Ok(Some((_, Fate::Unroutable { reason, .. }))) => Err(reason),
+            Ok(Some((_, Fate::Refused)) | None) => Err("the queue refused the copy".to_owned()),
+            Ok(Some((_, Fate::Unknown { because }))) => Err(self.hopeless.insert(because).clone()),
+            Err(_silent) => {
+                let reason = blocked.borrow().clone();
+                let because = reason.unwrap_or_else(|| "the broker did not confirm in time".to_owned());
+                Err(self.hopeless.insert(because).clone())
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), broker::Error> {
+        if self.publishing.is_none() {
+            let connection = self.session.broker.connect("evbus (saving)").await?;
+            let publisher = connection.publisher(Window::default()).await?;
+            self.publishing = Some((connection, publisher));
+        }
+        Ok(())
     }
 
     /// Ends its connection.

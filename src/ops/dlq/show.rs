@@ -221,21 +221,22 @@ impl Look<'_> {
             }
             None => None,
         };
-        let by_policy = guard.is_some();
-        if guard.is_none() {
+        let mut saved = Ok(());
+        if guard.is_some() {
+            listen(Event::Saved { count, by_policy: true });
+        } else {
             let mut saver = Saver::new(self.session);
-            for delivery in self.fatal.drain(..) {
-                saver.stay(reading.deliveries(), delivery).await?;
-            }
+            saved = saver.stay_all(reading.deliveries(), self.fatal.drain(..)).await;
+            listen(Event::Saved { count: saver.copied(), by_policy: false });
             saver.close().await;
         }
-        listen(Event::Saved { count, by_policy });
+        // What could not be saved keeps nothing else from going back in order.
         let ended = self.session.give_back(reading.into_deliveries()).await;
         if let Some(guard) = guard
             && let Err(error) = guard.remove(self.session.broker).await
         {
             listen(Event::Warning(super::still_there(&error)));
         }
-        ended
+        saved.and(ended)
     }
 }

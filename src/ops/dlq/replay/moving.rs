@@ -1,15 +1,19 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
-use super::{Event, Line, Outcome, Replay, Report};
+use super::{Event, FIRST_BYTES, Line, Outcome, Preflight, Replay, Report, Row};
 use crate::{
     broker::{self, Deliveries, Delivery, Fate, Letter, Publisher, Receipt},
     interrupt::Interrupt,
     message::{Message, travel},
     ops::dlq::{
+        Custody,
         saver::Saver,
         session::{Error, Reading},
         target::{self, Address, Standing, Targets},
@@ -34,6 +38,8 @@ struct Pending {
     message_id: Option<String>,
     target: Address,
     receipt: Receipt,
+    /// The message as it was, where giving it back would destroy it: should it not arrive, a copy has to take its place.
+    endangered: Option<Box<Message>>,
 }
 
 /// The moving part of a run.
@@ -48,6 +54,8 @@ pub(super) struct Moving<'r, 'a, L> {
     pending: VecDeque<Pending>,
     /// Safe at its target, to be removed here.
     acks: Vec<Pending>,
+    /// Not arrived, and not to be given back: copies have to take their places.
+    endangered: Vec<Delivery>,
     read: u64,
     tickets: u64,
 }
@@ -63,11 +71,70 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
         let (pending, acks) = (VecDeque::new(), Vec::new());
         let saver = Saver::new(&replay.session);
-        Moving { replay, publisher, saver, targets, interrupt, listen, report, pending, acks, read: 0, tickets: 0 }
+        let endangered = Vec::new();
+        Moving {
+            replay,
+            publisher,
+            saver,
+            targets,
+            interrupt,
+            listen,
+            report,
+            pending,
+            acks,
+            endangered,
+            read: 0,
+            tickets: 0,
+        }
     }
 
     pub(super) fn stop(&mut self, error: Error) {
         self.report.stopped.get_or_insert(error);
+    }
+
+    /// Reads a first window of the set, and says what would become of it.
+    pub(super) async fn look_ahead(
+        &mut self,
+        reading: &mut Reading<'_>,
+        ahead: &mut VecDeque<Delivery>,
+    ) -> Result<Preflight, Error> {
+        let mut bytes = 0;
+        while ahead.len() < usize::from(self.replay.prefetch) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
+            let Some(delivery) = reading.next().await? else { break };
+            bytes += delivery.message.body.len();
+            ahead.push_back(delivery);
+        }
+        self.preflight(ahead).await
+    }
+
+    /// What would become of the messages read so far.
+    async fn preflight(&mut self, ahead: &VecDeque<Delivery>) -> Result<Preflight, Error> {
+        let replay = self.replay;
+        let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
+        let mut selected = 0;
+        for Delivery { message, .. } in ahead {
+            if !replay.is_meant(message).unwrap_or(false) || replay.request.limit.is_some_and(|limit| selected >= limit)
+            {
+                continue;
+            }
+            selected += 1;
+            let row = match target::address(&replay.request.to, &replay.session.queue, message) {
+                Ok(address) => match self.targets.standing(&address).await? {
+                    Standing::Exists => (Some(address), None),
+                    Standing::Missing(why) => (Some(address), Some(why)),
+                },
+                Err(why) => (None, Some(why.to_owned())),
+            };
+            *rows.entry(row).or_default() += 1;
+        }
+        Ok(Preflight {
+            depth: replay.session.facts.ready,
+            looked_at: ahead.len() as u64,
+            selected,
+            rows: rows.into_iter().map(|((target, obstacle), count)| Row { target, count, obstacle }).collect(),
+            rotates: replay.session.facts.custody.as_ref().is_some_and(Custody::rotates),
+            consumers: replay.session.facts.consumers,
+        })
     }
 
     /// Moves the set until it is exhausted, the operator stops, or something ends it. Then everything published is settled.
@@ -80,13 +147,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         if let Err(error) = self.settle_all(reading).await {
             self.stop(error);
         }
-        for delivery in ahead {
-            if let Err(error) = self.stay(reading, delivery).await {
-                self.stop(error);
-                break;
-            }
-        }
-        if let Err(error) = self.settle_all(reading).await {
+        self.stay_all(reading, ahead).await;
+    }
+
+    /// Keeps what was read and not begun with.
+    pub(super) async fn stay_all(&mut self, reading: &mut Reading<'_>, all: impl IntoIterator<Item = Delivery>) {
+        if let Err(error) = self.saver.stay_all(reading.deliveries(), all).await {
             self.stop(error);
         }
     }
@@ -178,7 +244,14 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 return self.stay(reading, delivery).await;
             }
         };
-        if let Standing::Missing(why) = self.targets.standing(&address).await? {
+        let standing = match self.targets.standing(&address).await {
+            Ok(standing) => standing,
+            Err(error) => {
+                self.stay(reading, delivery).await?;
+                return Err(error.into());
+            }
+        };
+        if let Standing::Missing(why) = standing {
             self.report.selected += 1;
             self.told(seq, &delivery.message, Some(address), Outcome::Skipped(why));
             return self.stay(reading, delivery).await;
@@ -189,6 +262,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             return self.stay(reading, delivery).await;
         }
         let Delivery { message, receipt } = delivery;
+        let endangered = self.replay.session.would_lose(&message).then(|| Box::new(message.clone()));
         let message_id = message.properties.message_id.clone();
         let facts = travel::Facts {
             run: &self.replay.session.run,
@@ -203,7 +277,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             properties: travelling.properties,
             body: travelling.body,
         };
-        let pending = Pending { seq, message_id, target: address, receipt };
+        let pending = Pending { seq, message_id, target: address, receipt, endangered };
         if self.send(reading, letter, pending).await? {
             self.report.selected += 1;
         }
@@ -224,11 +298,11 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 }
                 tokio::select! {
                     waited = tokio::time::timeout_at(deadline, blocked.changed()) => if !matches!(waited, Ok(Ok(()))) {
-                        reading.deliveries().keep(pending.receipt);
+                        self.remain(reading.deliveries(), pending.receipt, pending.endangered);
                         return Err(broker::Error::Blocked { reason: reason.clone() }.into());
                     },
                     () = self.interrupt.raised() => {
-                        reading.deliveries().keep(pending.receipt);
+                        self.remain(reading.deliveries(), pending.receipt, pending.endangered);
                         return Ok(false);
                     }
                 }
@@ -243,7 +317,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             }
             tokio::select! {
                 waited = tokio::time::timeout_at(deadline, self.publisher.await_confirmation()) => if waited.is_err() {
-                    reading.deliveries().keep(pending.receipt);
+                    self.remain(reading.deliveries(), pending.receipt, pending.endangered);
                     return Err(broker::Error::Timeout { what: "a confirmation".to_owned() }.into());
                 },
                 _ = blocked.changed() => continue,
@@ -256,15 +330,23 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             Ok(()) => self.pending.push_back(pending),
             // It does not fit the protocol any more (a header grew too long): it stays, and nothing was sent.
             Err(error) => {
-                let Pending { seq, message_id, target, receipt } = pending;
-                reading.deliveries().keep(receipt);
+                let Pending { seq, message_id, target, receipt, endangered } = pending;
+                self.remain(reading.deliveries(), receipt, endangered);
                 self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Skipped(error.to_string()) });
             }
         }
         Ok(true)
     }
 
-    pub(super) async fn stay(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
+    /// What was on its way, or about to be, stays here.
+    fn remain(&mut self, deliveries: &mut Deliveries, receipt: Receipt, endangered: Option<Box<Message>>) {
+        match endangered {
+            Some(message) => self.endangered.push(Delivery { message: *message, receipt }),
+            None => deliveries.keep(receipt),
+        }
+    }
+
+    async fn stay(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
         self.saver.stay(reading.deliveries(), delivery).await
     }
 
@@ -287,12 +369,13 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// The fate of the oldest message on its way.
     fn settled(&mut self, fate: Fate, deliveries: &mut Deliveries) {
         // Fates come in the order of publishing, one for each that was published.
-        let Some(Pending { seq, message_id, target, receipt }) = self.pending.pop_front() else { return };
+        let Some(pending) = self.pending.pop_front() else { return };
         if fate == Fate::Routed {
-            self.acks.push(Pending { seq, message_id, target, receipt });
+            self.acks.push(pending);
             return;
         }
-        deliveries.keep(receipt);
+        let Pending { seq, message_id, target, receipt, endangered } = pending;
+        self.remain(deliveries, receipt, endangered);
         let outcome = match fate {
             Fate::Routed => return,
             Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
@@ -313,7 +396,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         }
         let (receipts, moved): (Vec<_>, Vec<_>) = safe
             .into_iter()
-            .map(|Pending { seq, message_id, target, receipt }| (receipt, (seq, message_id, target)))
+            .map(|Pending { seq, message_id, target, receipt, .. }| (receipt, (seq, message_id, target)))
             .unzip();
         let removed = reading.deliveries().acknowledge(receipts).await;
         for (seq, message_id, target) in moved {
@@ -348,8 +431,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 },
                 Some(error) => format!("nobody could say whether its target is still there: {error}"),
             };
-            let Pending { seq, message_id, target, receipt } = pending;
-            reading.deliveries().keep(receipt);
+            let Pending { seq, message_id, target, receipt, endangered } = pending;
+            self.remain(reading.deliveries(), receipt, endangered);
             self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
         }
         if let Some(error) = failed {
@@ -383,12 +466,17 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     }
 
     /// Gives back what was read and not settled, and what was never looked at.
-    pub(super) async fn give_back(&mut self, mut reading: Reading<'_>) -> Result<(), Error> {
-        for delivery in reading.deliveries().cancel().await? {
-            self.stay(&mut reading, delivery).await?;
-        }
-        self.settle_all(&mut reading).await?;
+    pub(super) async fn give_back(&mut self, mut reading: Reading<'_>) {
+        let unseen = match reading.deliveries().cancel().await {
+            Ok(unseen) => unseen,
+            Err(error) => return self.stop(error.into()),
+        };
+        self.stay_all(&mut reading, unseen).await;
+        let endangered = std::mem::take(&mut self.endangered);
+        self.stay_all(&mut reading, endangered).await;
         self.report.saved = self.saver.copied();
-        self.replay.session.give_back(reading.into_deliveries()).await
+        if let Err(error) = self.replay.session.give_back(reading.into_deliveries()).await {
+            self.stop(error);
+        }
     }
 }
