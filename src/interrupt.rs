@@ -25,9 +25,12 @@ impl Interrupt {
             let mut before = false;
             loop {
                 tokio::select! { _ = int.recv() => (), _ = term.recv() => (), _ = hangup.recv() => () }
+                // A prompt that was open has hidden the cursor; leaving it so would outlive us.
+                let terminal = console::Term::stderr();
+                if terminal.is_term() {
+                    let _ = terminal.show_cursor();
+                }
                 if before {
-                    // A prompt that was open has hidden the cursor; leaving it so would outlive us.
-                    let _ = console::Term::stderr().show_cursor();
                     std::process::exit(Exit::Interrupted.code().into());
                 }
                 before = true;

@@ -13,13 +13,15 @@ pub struct View<'a> {
     terminal: &'a mut Terminal,
     closed: Option<Closed>,
     blocked: bool,
+    /// Why the first of unknown fate is unknown.
+    unknown: Option<String>,
     unroutable: Option<(String, String)>,
 }
 
 impl<'a> View<'a> {
     /// A view on that terminal.
     pub fn new(terminal: &'a mut Terminal) -> View<'a> {
-        View { terminal, closed: None, blocked: false, unroutable: None }
+        View { terminal, closed: None, blocked: false, unroutable: None, unknown: None }
     }
 
     /// One event.
@@ -34,6 +36,9 @@ impl<'a> View<'a> {
             Event::Settled { id, exchange, key, fate } => {
                 if matches!(fate, Fate::Unroutable { .. }) && self.unroutable.is_none() {
                     self.unroutable = Some(((*exchange).to_owned(), (*key).to_owned()));
+                }
+                if let (Fate::Unknown { because }, None) = (fate, &self.unknown) {
+                    self.unknown = Some(because.clone());
                 }
                 let word = word(fate);
                 if self.terminal.is_json() {
@@ -71,7 +76,11 @@ impl<'a> View<'a> {
                 line.push_str(&format!(", {count} {word}"));
             }
         }
-        self.terminal.line(&line)
+        self.terminal.line(&line)?;
+        if let Some(because) = &self.unknown {
+            self.terminal.warn(&format!("what became of the unknown ones nobody can say: {}", neutralise(because)));
+        }
+        Ok(())
     }
 
     /// The first letter that was routed nowhere: exchange and key.

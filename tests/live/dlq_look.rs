@@ -64,6 +64,22 @@ fn a_user_who_may_not_set_policies_has_copies_put_in_place() {
 }
 
 #[test]
+fn a_spent_message_that_its_target_refuses_stays_as_a_copy() {
+    let Some(live) = broker("spent-refused") else { return };
+    spent(&live, 5);
+    let limits =
+        [("x-queue-type", json!("classic")), ("x-max-length", json!(1)), ("x-overflow", json!("reject-publish"))];
+    live.queue("full", &limits);
+    live.fill("full", 1);
+    let replay = ["dlq", "replay", "dead", "--to", "queue:full", "--save", "copy", "--yes", "-o", "json"];
+    let done = live.evbus(&replay).done().ends_with(1);
+    assert_eq!(done.summary()["refused"], 5, "{}", done.whole());
+    let mut ids = live.ids("dead");
+    ids.sort();
+    assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4"], "{}", done.whole());
+}
+
+#[test]
 fn where_saving_is_ruled_out_a_queue_that_could_need_it_is_not_looked_at() {
     let Some(live) = broker("ruled-out") else { return };
     live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3))]);

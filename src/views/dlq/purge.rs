@@ -40,7 +40,8 @@ impl<'a> View<'a> {
             terminal.say(&format!("{} consumers read this queue at the same time", preview.consumers));
         }
         match &preview.archive {
-            Some(path) => terminal.say(&format!("they are kept in {}", path.display())),
+            Some(path) => terminal.say(&format!("they will be kept in {}", path.display())),
+            None if preview.dry_run => (),
             None => terminal.warn("no copy is kept: what is removed cannot be had back"),
         }
         *self.progress.borrow_mut() = Some(terminal.progress(preview.set, "messages"));

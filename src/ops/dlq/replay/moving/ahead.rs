@@ -1,0 +1,61 @@
+//! What would become of the messages at the front of the queue? Read before anybody is asked, and moved or given back afterwards.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Moving;
+use crate::{
+    broker::Delivery,
+    ops::dlq::{
+        Custody,
+        replay::{Event, FIRST_BYTES, Preflight, Row},
+        session::{Error, Reading},
+        target::{self, Address, Standing},
+    },
+};
+
+impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
+    /// Reads a first window of the set, and says what would become of it.
+    pub(in crate::ops::dlq::replay) async fn look_ahead(
+        &mut self,
+        reading: &mut Reading<'_>,
+        ahead: &mut VecDeque<Delivery>,
+    ) -> Result<Preflight, Error> {
+        let mut bytes = 0;
+        while ahead.len() < usize::from(self.replay.prefetch) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
+            let Some(delivery) = reading.next().await? else { break };
+            bytes += delivery.message.body.len();
+            ahead.push_back(delivery);
+        }
+        self.preflight(ahead).await
+    }
+
+    /// What would become of the messages read so far.
+    async fn preflight(&mut self, ahead: &VecDeque<Delivery>) -> Result<Preflight, Error> {
+        let replay = self.replay;
+        let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
+        let mut selected = 0;
+        for Delivery { message, .. } in ahead {
+            if !replay.is_meant(message).unwrap_or(false) || replay.request.limit.is_some_and(|limit| selected >= limit)
+            {
+                continue;
+            }
+            selected += 1;
+            let row = match target::address(&replay.request.to, &replay.session.queue, message) {
+                Ok(address) => match self.targets.standing(&address).await? {
+                    Standing::Exists => (Some(address), None),
+                    Standing::Missing(why) => (Some(address), Some(why)),
+                },
+                Err(why) => (None, Some(why.to_owned())),
+            };
+            *rows.entry(row).or_default() += 1;
+        }
+        Ok(Preflight {
+            depth: replay.session.facts.ready,
+            looked_at: ahead.len() as u64,
+            selected,
+            rows: rows.into_iter().map(|((target, obstacle), count)| Row { target, count, obstacle }).collect(),
+            rotates: replay.session.facts.custody.as_ref().is_some_and(Custody::rotates),
+            consumers: replay.session.facts.consumers,
+        })
+    }
+}
