@@ -264,6 +264,25 @@ fn a_selection_moves_and_the_rest_stays() {
 }
 
 #[test]
+fn nothing_moves_unasked_though_its_first_match_lies_far_behind() {
+    let Some(live) = broker("consent-far") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("work", 3000);
+    live.reject_all("work", "dead");
+    for (answer, moved) in [("n", 0), ("y", 1)] {
+        let mut command = std::process::Command::new(crate::support::run::program());
+        command.args(["dlq", "replay", "dead", "--where", ".body.json.n == 2900"]).env_clear().env("TERM", "xterm");
+        command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
+        let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
+        session.exp_string("replay?").expect("it asks");
+        session.send(answer).expect("it hears");
+        session.flush().expect("it hears");
+        session.exp_eof().expect("it ends");
+        assert_eq!(live.ready("work"), moved, "after {answer}");
+    }
+}
+
+#[test]
 fn a_second_operator_is_told_who_is_at_work() {
     let Some(live) = broker("lock") else { return };
     live.pair("classic", "work", "dead");

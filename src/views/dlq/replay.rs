@@ -23,6 +23,8 @@ pub struct View<'a> {
     progress: RefCell<Option<Progress>>,
     /// Messages that stayed and were shown one by one.
     complaints: Cell<u64>,
+    /// Messages that the run may look at.
+    set: Cell<u64>,
 }
 
 /// How many messages that stayed are shown one by one; the summary counts them all.
@@ -37,11 +39,13 @@ impl<'a> View<'a> {
             identity,
             progress: RefCell::new(None),
             complaints: Cell::new(0),
+            set: Cell::new(0),
         }
     }
 
     /// The header of a run.
     pub fn begin(&self, run: &str, set: u64) {
+        self.set.set(set);
         let terminal = self.terminal.borrow();
         let (queue, identity) = (terminal.foreign(&self.queue).into_owned(), &self.identity);
         terminal.say(&format!("replay {queue} on {identity}, run {run}"));
@@ -54,7 +58,8 @@ impl<'a> View<'a> {
         for line in preflight_lines(preflight, &terminal) {
             terminal.say(&line);
         }
-        if preflight.selected == 0 {
+        // What lies behind the first window may be selected all the same: only a set that was read whole needs no answer.
+        if preflight.selected == 0 && preflight.looked_at >= self.set.get() {
             return true;
         }
         terminal.consent("replay?") == Consent::Given
