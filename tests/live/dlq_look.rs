@@ -86,6 +86,18 @@ fn a_spent_message_that_its_target_refuses_stays_as_a_copy() {
 }
 
 #[test]
+fn without_the_management_api_a_spent_message_that_stays_is_saved_too() {
+    let Some(live) = broker("blind-spent") else { return };
+    spent(&live, 5);
+    let replay = ["dlq", "replay", "dead", "--to", "queue:nowhere", "--yes", "-o", "json"];
+    let done = live.evbus(&replay).env("EVBUS_MANAGEMENT_URL", "http://127.0.0.1:1").done().ends_with(1);
+    assert_eq!(done.summary()["skipped"], 5, "{}", done.whole());
+    let mut ids = live.ids("dead");
+    ids.sort();
+    assert_eq!(ids, ["m0", "m1", "m2", "m3", "m4"], "{}", done.whole());
+}
+
+#[test]
 fn where_saving_is_ruled_out_a_queue_that_could_need_it_is_not_looked_at() {
     let Some(live) = broker("ruled-out") else { return };
     live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3))]);

@@ -178,7 +178,8 @@ impl<'a> Session<'a> {
                     facts.custody = Some(Custody::assumed(assumed.kind, consuming.version(), assumed.limit));
                 }
                 None if purpose.gives_back => return Err(Error::Blind { queue, source }),
-                None => (),
+                // Nothing is given back unless something goes wrong; then the worst there is is right to expect.
+                None => facts.custody = Some(Custody::assumed(Kind::Quorum, consuming.version(), None)),
             },
         }
         if let Some(custody) = &facts.custody {
