@@ -64,7 +64,7 @@ fn a_target_deleted_in_the_middle_keeps_what_it_did_not_get_in_the_queue() {
                 .await
                 .expect("it goes")
         });
-        let output = child.wait_with_output().expect("it ends");
+        let output = crate::support::run::ended(child);
         let text = String::from_utf8_lossy(&output.stdout);
         let summary: serde_json::Value =
             text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
@@ -132,14 +132,14 @@ fn through_a_restart(own: &mut Own, test: &str, kind: &str, restart: impl FnOnce
     // Broker fact (4.3.6): a quorum queue that was declared seconds before a crash can come back empty, whatever it confirmed. An
     // orderly restart writes the declaration down.
     own.restart();
-    live.reconnect();
+    live.reconnect("dead");
     // Confirmed by the broker, as dead letters of classic queues are not: it may lose those by itself when it crashes.
     live.fill("dead", COUNT as usize);
     let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
     let child = live.evbus(&replay).start();
     live.until("it is under way", || live.ready("work") > 300);
     restart(own);
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let last = |text: &str| -> Value {
         text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default()
@@ -147,7 +147,7 @@ fn through_a_restart(own: &mut Own, test: &str, kind: &str, restart: impl FnOnce
     assert_eq!(output.status.code(), Some(3), "{err}");
     assert_eq!(last(&err)["error"]["code"], "connection_lost", "{err}");
     let summary = last(&out);
-    live.reconnect();
+    live.reconnect("dead");
     live.until("what it held is back", || live.ready("dead") + live.ready("work") >= COUNT);
     let (dead, work) = (live.ready("dead"), live.ready("work"));
     let told = |key: &str| summary[key].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
@@ -190,7 +190,7 @@ fn a_broker_that_dies_in_the_middle_is_told_of_in_order() {
     let child = live.evbus(&["dlq", "replay", "dead", "--yes", "-o", "json"]).start();
     live.until("it is under way", || live.ready("work") > 300);
     drop(sandbox);
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     let text = String::from_utf8_lossy(&output.stdout);
     let summary: serde_json::Value =
         text.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
@@ -209,7 +209,7 @@ fn ctrl_c_settles_what_is_on_its_way() {
     live.until("it is under way", || live.ready("work") > 300);
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)).expect("a process");
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it can be interrupted");
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     let summary: serde_json::Value =

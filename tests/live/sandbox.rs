@@ -82,7 +82,7 @@ fn two_at_once_do_not_disturb_each_other_and_a_commands_code_is_passed_on() {
     let children: Vec<_> = (0..2).map(|code| sandbox(&["--", "sh", "-c", &command(code)]).start()).collect();
     let mut seen = Vec::new();
     for (code, child) in (0..).zip(children) {
-        let output = child.wait_with_output().expect("it ends");
+        let output = crate::support::run::ended(child);
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let (url, file) = said.trim().split_once('\n').unwrap_or_else(|| panic!("{said:?}"));

@@ -28,7 +28,7 @@ fn send(live: &Live, count: usize) {
 }
 
 fn end(child: std::process::Child) -> (Option<i32>, Vec<serde_json::Value>) {
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     (output.status.code(), text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
@@ -128,7 +128,7 @@ fn escapes_reach_a_pipe_raw_and_a_terminal_harmless() {
     let evil = b"\x1b[2J\x1b]0;owned\x07\xc2\x9b31m".to_vec();
     let child = watch(&live, folder.path(), &["#", "--limit", "1"]);
     live.publish_to("events", "email.classified", [(numbered(0).with_type("\u{1b}[31m".into()), evil.clone())]);
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     assert!(output.stdout.windows(4).any(|bytes| bytes == b"\x1b[2J"), "a pipe gets what is there");
 
     let program = crate::support::run::program();

@@ -374,7 +374,7 @@ fn an_interrupted_apply_stops_in_order_and_a_second_one_finishes() {
     shop.live.until("it has begun", || !shop.list("queues").is_empty());
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)).expect("a process");
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it takes a signal");
-    let output = child.wait_with_output().expect("it ends");
+    let output = crate::support::run::ended(child);
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
     let last: Value = out.lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
     assert_eq!((output.status.code(), &last["event"]), (Some(130), &json!("summary")), "{out}");

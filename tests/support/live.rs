@@ -122,31 +122,45 @@ impl Live {
         &self.management
     }
 
-    /// Connects anew to a broker that has restarted; waits until it answers.
+    /// Connects anew to a broker that has restarted; waits until it answers, and tells of that queue. A broker that is still starting
+    /// refuses, is silent, or does not know its queues yet: each try is bounded, and the next one follows.
     ///
     /// # Panics
     /// When it does not come back.
-    pub fn reconnect(&mut self) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    pub fn reconnect(&mut self, queue: &str) {
+        let deadline = std::time::Instant::now() + Duration::from_secs(90);
         let address = self.url();
-        let connection = loop {
-            match self.wait(Connection::connect(&address, ConnectionProperties::default())) {
-                Ok(connection) => break connection,
-                Err(error) => assert!(std::time::Instant::now() < deadline, "the broker does not come back: {error}"),
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        let attempt = async || -> lapin::Result<(Connection, Channel)> {
+            let connection = Connection::connect(&address, ConnectionProperties::default()).await?;
+            let channel = connection.create_channel().await?;
+            channel.confirm_select(ConfirmSelectOptions::default()).await?;
+            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+            channel.queue_declare(ShortString::from(queue), passive, FieldTable::default()).await?;
+            Ok((connection, channel))
         };
-        self.channel = self.wait(async {
-            let channel = connection.create_channel().await.expect("a channel");
-            channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
-            channel
-        });
-        self.connection = connection;
+        loop {
+            let tried = self.wait(async { tokio::time::timeout(Duration::from_secs(5), attempt()).await });
+            if let Ok(Ok((connection, channel))) = tried {
+                (self.connection, self.channel) = (connection, channel);
+                return;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "the broker does not come back: {:?}",
+                tried.map(Result::err)
+            );
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
-    /// Waits for something.
+    /// Waits for something, and not for ever.
+    ///
+    /// # Panics
+    /// When it does not come within three minutes: no test may hang.
+    #[track_caller]
     pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
-        self.runtime.block_on(work)
+        let bounded = async { tokio::time::timeout(Duration::from_secs(180), work).await };
+        self.runtime.block_on(bounded).unwrap_or_else(|_| panic!("the broker did not answer the test in time"))
     }
 
     /// One call of the management API.

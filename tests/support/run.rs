@@ -6,7 +6,11 @@ use std::{
     io::Write,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{self, RecvTimeoutError},
+    time::Duration,
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// A run of evbus that is being put together.
 pub struct Run {
@@ -79,8 +83,25 @@ impl Run {
     /// # Panics
     /// When it cannot be started.
     pub fn done(self) -> Done {
-        Done(self.start().wait_with_output().expect("the program under test ends"))
+        Done(ended(self.start()))
     }
+}
+
+/// What a run came to. One that does not end within four minutes is killed, and its test sees that: no test may hang.
+///
+/// # Panics
+/// When it cannot be waited for.
+pub fn ended(child: Child) -> Output {
+    let (tell, over) = mpsc::channel::<()>();
+    let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    std::thread::spawn(move || {
+        if over.recv_timeout(Duration::from_secs(240)) == Err(RecvTimeoutError::Timeout) {
+            let _ = process.map(|process| kill_process(process, Signal::KILL));
+        }
+    });
+    let output = child.wait_with_output().expect("the program under test ends");
+    drop(tell);
+    output
 }
 
 /// A run that has ended.
