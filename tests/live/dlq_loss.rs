@@ -133,7 +133,7 @@ fn through_a_restart(own: &mut Own, test: &str, kind: &str, restart: impl FnOnce
     // orderly restart writes the declaration down.
     own.restart();
     live.reconnect("dead");
-    // Confirmed by the broker, as dead letters of classic queues are not: it may lose those by itself when it crashes.
+    // Published and confirmed, so that the broker owes us each: dead-lettering is not confirmed to anybody.
     live.fill("dead", COUNT as usize);
     let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
     let child = live.evbus(&replay).start();
