@@ -152,7 +152,7 @@ pub struct Report {
 }
 
 /// How many deliveries may be unsettled at once when nothing is known to be at stake, and the bytes they may have on the way.
-const WINDOW: Window = Window { messages: 1000, bytes: 16 << 20 };
+const WINDOW: Window = Window { messages: 1500, bytes: 16 << 20 };
 /// The same where a killed evbus would cost every message it holds an attempt.
 const CAREFUL: u16 = 100;
 /// How much is read before the operator is asked.

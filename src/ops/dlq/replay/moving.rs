@@ -219,7 +219,6 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         let message_id = message.properties.message_id.clone();
         let facts = travel::Facts {
             run: &self.replay.session.run,
-            now: u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default(),
             user: self.replay.publishing.user(),
             also: &address.also,
         };
