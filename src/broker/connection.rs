@@ -129,6 +129,11 @@ impl Connection {
         }
     }
 
+    /// How long the broker may be silent when it is asked for something.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     pub(super) async fn channel(&self) -> Result<lapin::Channel, Error> {
         self.bounded(self.inner.create_channel()).await?.map_err(|error| Error::from_lapin(&error))
     }

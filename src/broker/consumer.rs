@@ -2,11 +2,15 @@
 //!
 //! Broker facts this file rests on (measured on 3.10, 4.0 and 4.3):
 //! - A prefetch that is never exceeded bounds what is held; deliveries that nobody has read yet are held as well.
-//! - Returning with one `basic.nack`, `multiple`, after `basic.cancel`, keeps the order where the broker can, and costs no
-//!   delivery attempt from 4.3 on. Closing the channel or connection instead costs one.
+//! - Returning with `basic.nack`, `multiple`, after `basic.cancel`, keeps the order where the broker can, and costs no delivery
+//!   attempt from 4.3 on. Closing the channel or connection instead costs one. One frame for the messages of several consumers
+//!   returns them consumer by consumer in no certain order, so each consumer's go back in a frame of their own.
 //! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::try_join_all};
 use lapin::{
@@ -40,14 +44,19 @@ pub struct Delivery {
 /// until the end would starve it; [`Deliveries::renew`] puts a fresh consumer in its place while the old one's messages stay held.
 pub struct Deliveries {
     channel: lapin::Channel,
+    /// How long the broker may be silent when it is asked for something.
+    patience: Duration,
     consumer: lapin::Consumer,
     queue: String,
     prefetch: u16,
-    /// How many consumers this channel has had: part of their tags.
-    generation: u32,
+    /// The last delivery tag of each consumer that this channel has had before.
+    earlier: Vec<u64>,
     /// Delivered to earlier consumers and not yet handed out.
     waiting: VecDeque<lapin::message::Delivery>,
+    /// The last delivery tag that was seen.
+    last: u64,
     held: BTreeSet<u64>,
+    /// How many of this consumer's are kept.
     kept: usize,
     cancelled: bool,
 }
@@ -57,15 +66,17 @@ impl Deliveries {
         let channel = connection.channel().await?;
         // Prefetch 0 means no bound (2,000 on quorum queues): nothing here may hold that much unseen.
         let prefetch = prefetch.max(1);
-        channel.basic_qos(prefetch, BasicQosOptions { global: false }).await.map_err(|e| Error::from_lapin(&e))?;
-        let consumer = consume(&channel, queue, 0).await?;
+        let patience = connection.timeout();
+        let consumer = consume(&channel, patience, queue, 0, prefetch).await?;
         Ok(Deliveries {
             channel,
+            patience,
             consumer,
             queue: queue.to_owned(),
             prefetch,
-            generation: 0,
+            earlier: Vec::new(),
             waiting: VecDeque::new(),
+            last: 0,
             held: BTreeSet::new(),
             kept: 0,
             cancelled: false,
@@ -88,6 +99,15 @@ impl Deliveries {
         Ok(self.hand_out(delivery))
     }
 
+    /// Waits until everything has come that the broker had sent before: a channel answers in order.
+    ///
+    /// # Errors
+    /// When the channel or connection has ended.
+    pub async fn catch_up(&self) -> Result<(), Error> {
+        // Changes nothing: it counts for consumers to come, and they set their own.
+        answered(self.patience, self.channel.basic_qos(self.prefetch, BasicQosOptions { global: false })).await
+    }
+
     /// How many messages were handed out and are not settled.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -96,24 +116,33 @@ impl Deliveries {
 
     /// Holds a message until [`Deliveries::end`] gives it back.
     pub fn keep(&mut self, receipt: Receipt) {
-        let Receipt(_stays_in_held) = receipt;
-        self.kept += 1;
+        let Receipt(tag) = receipt;
+        self.kept += usize::from(self.earlier.last().is_none_or(|last| tag > *last));
     }
 
-    /// Whether what is kept takes so much of the prefetch that [`Deliveries::renew`] is due.
+    /// How many messages this consumer holds until the end, of as many as it may have in hand.
     #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        !self.cancelled && self.kept * 2 >= usize::from(self.prefetch)
+    pub fn kept(&self) -> (usize, usize) {
+        (self.kept, usize::from(self.prefetch))
     }
 
-    /// Puts a fresh consumer in place of this one; what is held stays held, in the order of delivery.
+    /// How many messages have been delivered and not been handed out, as far as is known.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Puts a fresh consumer in place of this one; what is held stays held, in the order of delivery. `prefetch` says how many it
+    /// may have in hand when so many wait already.
     ///
     /// # Errors
     /// When the channel or connection has ended, or the queue is gone.
-    pub async fn renew(&mut self) -> Result<(), Error> {
+    pub async fn renew(&mut self, prefetch: impl FnOnce(usize) -> u16) -> Result<(), Error> {
         self.stop().await?;
-        self.generation += 1;
-        self.consumer = consume(&self.channel, &self.queue, self.generation).await?;
+        self.earlier.push(self.last);
+        self.prefetch = prefetch(self.waiting.len()).max(1);
+        let generation = self.earlier.len();
+        self.consumer = consume(&self.channel, self.patience, &self.queue, generation, self.prefetch).await?;
         self.kept = 0;
         Ok(())
     }
@@ -136,15 +165,14 @@ impl Deliveries {
         }
         if let Some(tag) = together {
             let options = BasicAckOptions { multiple: true };
-            self.channel.basic_ack(tag, options).await.map_err(|e| Error::from_lapin(&e))?;
+            answered(self.patience, self.channel.basic_ack(tag, options)).await?;
         }
         for tag in &tags {
             self.held.remove(tag);
         }
         let channel = &self.channel;
-        try_join_all(tags.into_iter().map(|tag| channel.basic_ack(tag, BasicAckOptions::default())))
-            .await
-            .map_err(|e| Error::from_lapin(&e))?;
+        let each = try_join_all(tags.into_iter().map(|tag| channel.basic_ack(tag, BasicAckOptions::default())));
+        answered(self.patience, each).await?;
         Ok(())
     }
 
@@ -156,7 +184,7 @@ impl Deliveries {
         let Receipt(tag) = receipt;
         self.held.remove(&tag);
         let options = BasicRejectOptions { requeue: false };
-        self.channel.basic_reject(tag, options).await.map_err(|e| Error::from_lapin(&e))
+        answered(self.patience, self.channel.basic_reject(tag, options)).await
     }
 
     /// Asks for no more messages and hands out what the broker had already sent. Everything stays held until settled.
@@ -182,34 +210,57 @@ impl Deliveries {
         let _unseen_goes_back_with_the_rest = self.cancel().await?;
         let returned = self.held.len() as u64;
         let options = BasicNackOptions { multiple: true, requeue: true };
-        self.channel.basic_nack(0, options).await.map_err(|e| Error::from_lapin(&e))?;
+        for last in std::mem::take(&mut self.earlier) {
+            let later = self.held.split_off(&(last + 1));
+            // A tag that is settled already would end the channel.
+            if let Some(tag) = std::mem::replace(&mut self.held, later).last() {
+                answered(self.patience, self.channel.basic_nack(*tag, options)).await?;
+            }
+        }
+        answered(self.patience, self.channel.basic_nack(0, options)).await?;
         // A channel works in order: its answer to the closing handshake comes after all that was sent before.
-        self.channel.close(200, ShortString::from("done")).await.map_err(|e| Error::from_lapin(&e))?;
+        answered(self.patience, self.channel.close(200, ShortString::from("done"))).await?;
         Ok(returned)
     }
 
     fn hand_out(&mut self, delivery: lapin::message::Delivery) -> Delivery {
         let tag = delivery.delivery_tag;
         self.held.insert(tag);
+        self.last = self.last.max(tag);
         Delivery { message: wire::message(delivery), receipt: Receipt(tag) }
     }
 
     /// Cancels the consumer and collects what it was sent: once the broker has confirmed, nothing more comes.
     async fn stop(&mut self) -> Result<(), Error> {
         let tag = self.consumer.tag();
-        self.channel.basic_cancel(tag, BasicCancelOptions::default()).await.map_err(|e| Error::from_lapin(&e))?;
+        answered(self.patience, self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
         while let Some(delivery) = self.consumer.next().await {
-            self.waiting.push_back(delivery.map_err(|e| Error::from_lapin(&e))?);
+            let delivery = delivery.map_err(|e| Error::from_lapin(&e))?;
+            self.last = delivery.delivery_tag;
+            self.waiting.push_back(delivery);
         }
         Ok(())
     }
 }
 
-async fn consume(channel: &lapin::Channel, queue: &str, generation: u32) -> Result<lapin::Consumer, Error> {
+/// Bounds what the broker has to answer, or the system to write, by the time it may be silent.
+async fn answered<T>(patience: Duration, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+    let answer = tokio::time::timeout(patience, work).await;
+    let answer = answer.map_err(|_| Error::Timeout { what: "the broker's answer".to_owned() })?;
+    answer.map_err(|error| Error::from_lapin(&error))
+}
+
+async fn consume(
+    channel: &lapin::Channel,
+    patience: Duration,
+    queue: &str,
+    generation: usize,
+    prefetch: u16,
+) -> Result<lapin::Consumer, Error> {
     let name = wire::short("a queue name", queue)?;
     let tag = wire::short("a consumer tag", &format!("evbus-{generation}"))?;
-    channel
-        .basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default())
-        .await
-        .map_err(|e| Error::from_lapin(&e).needing("read"))
+    // Counts for the consumers that follow, each for itself.
+    answered(patience, channel.basic_qos(prefetch, BasicQosOptions { global: false })).await?;
+    let consuming = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
+    answered(patience, consuming).await.map_err(|error| error.needing("read"))
 }

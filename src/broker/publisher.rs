@@ -14,7 +14,7 @@ use lapin::{Confirmation, message::BasicReturnMessage, options::BasicPublishOpti
 
 use super::{
     Connection, Error,
-    ledger::{Answer, Ledger, Returned},
+    ledger::{Ledger, Returned},
     wire,
 };
 use crate::message::{Message, Properties};
@@ -78,6 +78,7 @@ pub struct Publisher {
     properties_max: usize,
     sending: FuturesUnordered<Sending>,
     ledger: Ledger,
+    failure: Option<Error>,
 }
 
 impl Publisher {
@@ -88,7 +89,14 @@ impl Publisher {
             .await
             .map_err(|e| Error::from_lapin(&e))?;
         let properties_max = connection.properties_max();
-        Ok(Publisher { channel, window, properties_max, sending: FuturesUnordered::new(), ledger: Ledger::default() })
+        Ok(Publisher {
+            channel,
+            window,
+            properties_max,
+            sending: FuturesUnordered::new(),
+            ledger: Ledger::default(),
+            failure: None,
+        })
     }
 
     /// Whether one more message of that many bytes fits into the window.
@@ -132,7 +140,7 @@ impl Publisher {
         // The first poll queues the frames: doing it here, and not whenever the set gets round to it, keeps the order. Nobody is to
         // be woken by it: the set polls whatever is new to it.
         match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready((number, answer)) => self.ledger.answer(number, meaning(answer)),
+            Poll::Ready((number, answer)) => self.answered(number, answer),
             Poll::Pending => self.sending.push(sending),
         }
         Ok(())
@@ -141,7 +149,7 @@ impl Publisher {
     /// Takes up the confirmations that have come already.
     pub fn take_up(&mut self) {
         while let Some(Some((number, answer))) = self.sending.next().now_or_never() {
-            self.ledger.answer(number, meaning(answer));
+            self.answered(number, answer);
         }
     }
 
@@ -162,8 +170,27 @@ impl Publisher {
     /// Waits until one more confirmation has come; at once when none is outstanding. May be dropped while it waits.
     pub async fn await_confirmation(&mut self) {
         if let Some((number, answer)) = self.sending.next().await {
-            self.ledger.answer(number, meaning(answer));
+            self.answered(number, answer);
         }
+    }
+
+    fn answered(&mut self, number: u64, answer: lapin::Result<Confirmation>) {
+        let answer = match answer {
+            Ok(Confirmation::Ack(returned)) => Ok((true, returned.map(given_back))),
+            Ok(Confirmation::Nack(returned)) => Ok((false, returned.map(given_back))),
+            Ok(Confirmation::NotRequested) => Err("the channel does not confirm".to_owned()),
+            Err(error) => {
+                // The first one tells what ended the channel; those behind it only that it has ended.
+                let failure = self.failure.get_or_insert_with(|| Error::from_lapin(&error).needing("write"));
+                Err(failure.to_string())
+            }
+        };
+        self.ledger.answer(number, answer);
+    }
+
+    /// What ended the channel, told once: nothing that is published after it arrives.
+    pub fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
     }
 
     /// A fate that is known already, without waiting.
@@ -180,16 +207,6 @@ impl Publisher {
     /// Closes the channel; what is not settled stays unknown.
     pub async fn close(self) {
         let _ = tokio::time::timeout(super::CLOSING, self.channel.close(200, "done".into())).await;
-    }
-}
-
-/// What lapin's answer to a publish says.
-fn meaning(answer: lapin::Result<Confirmation>) -> Answer {
-    match answer {
-        Ok(Confirmation::Ack(returned)) => Ok((true, returned.map(given_back))),
-        Ok(Confirmation::Nack(returned)) => Ok((false, returned.map(given_back))),
-        Ok(Confirmation::NotRequested) => Err("the channel does not confirm".to_owned()),
-        Err(error) => Err(Error::from_lapin(&error).needing("write").to_string()),
     }
 }
 

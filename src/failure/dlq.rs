@@ -36,8 +36,14 @@ impl From<Error> for Failure {
                     ))
                     .hint("wait until it has ended; its lock goes with its connection")
             }
-            Error::WouldSpend { .. } => with("would_spend").hint(
-                "a user with the policymaker tag can have the limit lifted while it lasts; --save copy puts confirmed copies in place",
+            Error::WouldSpend { because, .. } => {
+                let failure = because.iter().fold(with("would_spend"), |failure, why| failure.because(why.clone()));
+                failure.hint(
+                    "a user with the policymaker tag can have the limit lifted while it lasts (--save policy); one who may write to amq.default can have copies put in place (--save copy)",
+                )
+            }
+            Error::Full { .. } => with("full").hint(
+                "--window N holds more at once; a user with the policymaker tag can have the limit lifted while it lasts",
             ),
             Error::Stream { .. } => with("stream").hint("streams are read, never emptied; evbus tail shows what passes"),
             Error::SingleActive { .. } => with("single_active").hint("stop its consumers first"),

@@ -114,7 +114,7 @@ fn large(number: usize, bytes: usize) -> BasicProperties {
 fn a_message_whose_properties_would_not_fit_their_frame_any_more_stays_and_stops_nobody() {
     let Some(live) = broker("frame") else { return };
     live.pair("classic", "work", "dead");
-    live.publish("dead", (0..5).map(|number| (large(number, if number == 2 { 130_980 } else { 10 }), vec![])));
+    live.publish("dead", (0..5).map(|number| (large(number, if number == 2 { 131_000 } else { 10 }), vec![])));
     let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
     let done = live.evbus(&replay).done().ends_with(3);
     let summary = done.summary();

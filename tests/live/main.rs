@@ -9,6 +9,7 @@ mod support;
 mod alarm;
 mod connection;
 mod demo;
+mod dlq_hold;
 mod dlq_look;
 mod dlq_loss;
 mod dlq_purge;

@@ -38,6 +38,9 @@ pub struct QueueInfo {
     /// Messages, of every kind.
     #[serde(rename = "messages", deserialize_with = "lenient::count")]
     pub total: Option<u64>,
+    /// Bytes of all bodies, as last sampled.
+    #[serde(rename = "message_bytes", deserialize_with = "lenient::count")]
+    pub bytes: Option<u64>,
     /// Messages ready to be delivered.
     #[serde(rename = "messages_ready", deserialize_with = "lenient::count")]
     pub ready: Option<u64>,

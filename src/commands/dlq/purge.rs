@@ -54,6 +54,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         selector: args.selection.selector()?,
         save: args.holding.save(),
         assume: args.holding.assume(),
+        window: args.holding.window(),
         archives: !args.no_archive,
         archive: args.archive.clone(),
         dry_run: args.dry_run,

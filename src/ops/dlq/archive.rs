@@ -102,6 +102,20 @@ impl Archive {
         Ok(())
     }
 
+    /// Whether it holds no message.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Removes the file: there was nothing to keep.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn discard(self) -> io::Result<()> {
+        std::fs::remove_file(&self.path)
+    }
+
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         for part in [line, b"\n"] {
             self.digest.update(part);

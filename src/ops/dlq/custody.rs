@@ -39,6 +39,8 @@ pub struct Custody {
     pub ttl: Option<i64>,
     /// A length limit that drops the oldest: what is held does not count, and is dropped when it comes back.
     pub drops_head: bool,
+    /// Its length is limited, in messages or bytes.
+    pub is_bounded: bool,
     /// Only one consumer at a time is served.
     pub single_active: bool,
     /// The policy definition in force: a temporary policy must repeat it.
@@ -102,6 +104,7 @@ impl Custody {
             can_raise: from_argument.is_none() && !(has_operator_policy && from_policy.is_some()),
             ttl: smallest("x-message-ttl", "message-ttl"),
             drops_head: bounded && !overflow.is_some_and(|overflow| overflow.starts_with("reject-publish")),
+            is_bounded: bounded,
             single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
             definition: policy.clone(),
         }
@@ -145,7 +148,7 @@ impl Custody {
         self.kind == Kind::Quorum && self.limit.is_none() && self.version < Version::new(4, 3, 0)
     }
 
-    /// What to tell before anything is held, one sentence each.
+    /// What to tell before anything is held whatever is done about the delivery limit, one sentence each.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
@@ -159,12 +162,21 @@ impl Custody {
                     .to_owned(),
             );
         }
-        if let Some(limit) = self.limit {
-            warnings.push(format!(
-                "the queue drops a message after {limit} failed deliveries: if evbus is killed or cut off, each message it holds then loses one, and one that has none left is gone"
-            ));
-        }
         warnings
+    }
+
+    /// What to tell before something is held under a delivery limit that stays in force.
+    #[must_use]
+    pub fn stakes(&self) -> Option<String> {
+        let limit = self.limit?;
+        let each_return = if self.version < Version::new(4, 3, 0) {
+            "each message that is looked at and stays loses one of them (what has none left is saved)"
+        } else {
+            "that is safe as long as evbus ends in order"
+        };
+        Some(format!(
+            "the queue drops a message after {limit} failed deliveries: {each_return}; if evbus is killed or cut off, each message it holds then loses one, and one that has none left is gone"
+        ))
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{
     archive::Archive,
     saver::Saver,
-    session::{Assumption, Error, Purpose, Reading, Save, Session},
+    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
 };
 use crate::{
     broker::{Broker, Delivery},
@@ -26,6 +26,8 @@ pub struct Request {
     pub save: Save,
     /// What to believe where the management API is silent.
     pub assume: Option<Assumption>,
+    /// How many messages may be held at once; `None` is chosen by what could be lost.
+    pub window: Option<u16>,
     /// Whether a copy is kept.
     pub archives: bool,
     /// Where; `None` is a new file in the working directory, named after the run.
@@ -92,14 +94,18 @@ pub struct Report {
     pub stopped: Option<Error>,
     /// Nothing was removed: it was only to be said what would be.
     pub dry_run: bool,
+    /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
+    pub saved: u64,
     /// The operator ended it.
     pub interrupted: bool,
     /// Selecting expressions that failed on a message, which counts as not selected.
     pub undecided: u64,
 }
 
-/// How far the broker may run ahead of us; a batch is half of it.
-const PREFETCH: u16 = 1000;
+/// How many messages may be undecided at once when nothing is known to be at stake; a batch is half of what may be held.
+const IN_HAND: u16 = 1000;
+/// The same where a killed evbus would cost every message it holds an attempt.
+const CAREFUL: u16 = 100;
 /// Bodies of a batch.
 const BATCH_BYTES: usize = 16 << 20;
 
@@ -108,6 +114,7 @@ pub struct Purge<'a> {
     session: Session<'a>,
     request: Request,
     set: u64,
+    hold: Hold,
     archive: Option<PathBuf>,
 }
 
@@ -136,18 +143,21 @@ impl<'a> Purge<'a> {
         }
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
+        for warning in session.facts.custody.iter().flat_map(super::Custody::warnings) {
+            listen(Event::Warning(warning));
+        }
+        let mut hold = Hold::Undecided(request.window.unwrap_or(session.facts.in_hand(IN_HAND)));
         if set > 0 {
-            if let Some(name) = session.protect(request.save).await? {
+            if let Some(name) = session.protect(request.save, false).await? {
                 listen(Event::Guarded(name));
-            } else if let Some(custody) = session.facts.custody.as_ref().filter(|custody| custody.is_at_risk()) {
-                for warning in custody.warnings() {
-                    listen(Event::Warning(warning));
-                }
+            } else if let Some(stakes) = session.facts.custody.as_ref().and_then(super::Custody::stakes) {
+                listen(Event::Warning(stakes));
+                hold = Hold::AtStake(request.window.unwrap_or(CAREFUL));
             }
         }
         let new = || PathBuf::from(format!("evbus-purge-{}.ndjson", session.run));
         let archive = (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
-        Ok(Purge { session, request, set, archive })
+        Ok(Purge { session, request, set, hold, archive })
     }
 
     /// Messages in the set: an upper bound where a selector chooses among them.
@@ -221,12 +231,13 @@ impl<'a> Purge<'a> {
             None => None,
         };
         report.archive.clone_from(&self.archive);
-        let reading = Reading::begin(&self.session.consuming, queue, self.set, PREFETCH).await?;
+        let reading = Reading::begin(&self.session.consuming, queue, self.set, self.hold).await?;
         let saver = Saver::new(&self.session);
         let mut removing = Removing { purge: self, archive, reading, saver, batch: Vec::new(), bytes: 0 };
         let outcome = removing.pump(interrupt, report, listen).await;
-        let returned = removing.give_back().await;
-        outcome.and(returned)
+        let finished = removing.finish(report);
+        let returned = removing.give_back(report).await;
+        outcome.and(finished).and(returned)
     }
 
     fn bad(&self, source: std::io::Error) -> Error {
@@ -255,9 +266,11 @@ impl Removing<'_> {
         let request = &self.purge.request;
         let mut read = 0;
         while request.limit.is_none_or(|limit| report.selected < limit) {
-            if self.reading.deliveries().is_crowded() {
-                self.reading.deliveries().renew().await?;
+            let (kept, most) = self.reading.deliveries().kept();
+            if self.batch.len() >= most.div_ceil(2) || self.batch.len() + kept >= most || self.bytes >= BATCH_BYTES {
+                self.remove(report, listen).await?;
             }
+            self.reading.make_room().await?;
             let next = tokio::select! {
                 biased;
                 () = interrupt.raised() => { report.interrupted = true; break }
@@ -284,12 +297,17 @@ impl Removing<'_> {
             }
             self.bytes += delivery.message.body.len();
             self.batch.push((read, delivery));
-            if self.batch.len() >= usize::from(PREFETCH) / 2 || self.bytes >= BATCH_BYTES {
-                self.remove(report, listen).await?;
-            }
         }
-        self.remove(report, listen).await?;
+        self.remove(report, listen).await
+    }
+
+    /// Ends the archive of a run, however it went; one without messages goes.
+    fn finish(&mut self, report: &mut Report) -> Result<(), Error> {
         match self.archive.take() {
+            Some(archive) if archive.is_empty() => {
+                report.archive = None;
+                archive.discard().map_err(|source| self.purge.bad(source))
+            }
             Some(archive) => archive.finish().map_err(|source| self.purge.bad(source)),
             None => Ok(()),
         }
@@ -297,6 +315,9 @@ impl Removing<'_> {
 
     /// Archives the batch, proves it, acknowledges it.
     async fn remove(&mut self, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) -> Result<(), Error> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
         if let Some(archive) = &mut self.archive {
             let queue = &self.purge.session.queue;
             let written = self.batch.iter().try_for_each(|(_, delivery)| archive.add(queue, &delivery.message));
@@ -317,10 +338,11 @@ impl Removing<'_> {
     }
 
     /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
-    async fn give_back(mut self) -> Result<(), Error> {
+    async fn give_back(mut self, report: &mut Report) -> Result<(), Error> {
         let unseen = self.reading.deliveries().cancel().await?;
         let all = self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen);
         let saved = self.saver.stay_all(self.reading.deliveries(), all).await;
+        report.saved = self.saver.copied();
         self.saver.close().await;
         // What could not be saved keeps nothing else from going back in order.
         saved.and(self.purge.session.give_back(self.reading.into_deliveries()).await)

@@ -11,7 +11,7 @@ use std::{collections::VecDeque, time::Duration};
 use moving::Moving;
 
 use super::{
-    session::{Assumption, Error, Purpose, Reading, Save, Session},
+    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
     target::{Address, Targets, To},
 };
 use crate::{
@@ -151,8 +151,10 @@ pub struct Report {
     pub undecided: u64,
 }
 
-/// How many deliveries may be unsettled at once when nothing is known to be at stake, and the bytes they may have on the way.
+/// How much may be on its way to the targets at once.
 const WINDOW: Window = Window { messages: 1500, bytes: 16 << 20 };
+/// How many deliveries may be undecided at once when nothing is known to be at stake: what is on its way, and as many behind it.
+const IN_HAND: u16 = 3000;
 /// The same where a killed evbus would cost every message it holds an attempt.
 const CAREFUL: u16 = 100;
 /// How much is read before the operator is asked.
@@ -164,7 +166,7 @@ pub struct Replay<'a> {
     publishing: Connection,
     request: Request,
     set: u64,
-    prefetch: u16,
+    hold: Hold,
 }
 
 impl<'a> Replay<'a> {
@@ -193,20 +195,19 @@ impl<'a> Replay<'a> {
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
-        let guarded = if set == 0 {
-            false
-        } else {
-            session.protect(request.save).await?.map(|name| listen(Event::Guarded(name))).is_some()
-        };
-        let at_risk = !guarded && session.facts.custody.as_ref().is_some_and(super::Custody::is_at_risk);
-        if at_risk && let Some(custody) = &session.facts.custody {
-            for warning in custody.warnings() {
-                listen(Event::Warning(warning));
+        for warning in session.facts.custody.iter().flat_map(super::Custody::warnings) {
+            listen(Event::Warning(warning));
+        }
+        let mut hold = Hold::Undecided(request.window.unwrap_or(session.facts.in_hand(IN_HAND)));
+        if set > 0 {
+            if let Some(name) = session.protect(request.save, false).await? {
+                listen(Event::Guarded(name));
+            } else if let Some(stakes) = session.facts.custody.as_ref().and_then(super::Custody::stakes) {
+                listen(Event::Warning(stakes));
+                hold = Hold::AtStake(request.window.unwrap_or(CAREFUL));
             }
         }
-        let usual = u16::try_from(WINDOW.messages * 2).unwrap_or(u16::MAX);
-        let prefetch = request.window.unwrap_or(if at_risk { CAREFUL } else { usual });
-        Ok(Replay { session, publishing, request, set, prefetch })
+        Ok(Replay { session, publishing, request, set, hold })
     }
 
     /// The id of the run.
@@ -258,7 +259,7 @@ impl<'a> Replay<'a> {
         let publisher = self.publishing.publisher(WINDOW).await?;
         // Asked over the connection that never publishes: in an alarm the other one is not heard.
         let targets = Targets::new(&self.session.consuming);
-        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.prefetch).await?;
+        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.hold).await?;
         let mut run = Moving::new(self, publisher, targets, interrupt, listen);
         // From here on something is held: whatever goes wrong, it is given back before anything else is taken away.
         let mut ahead = VecDeque::new();

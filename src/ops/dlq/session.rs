@@ -8,9 +8,10 @@ use super::{
     Custody, Kind, Return,
     guard::Guard,
     lock::{self, Holder, Lock},
+    saver,
 };
 use crate::{
-    broker::{self, Broker, Connection, Deliveries, Delivery, Version},
+    broker::{self, Broker, Connection, Deliveries, Delivery, Version, management::QueueInfo},
     message::Message,
     nearest,
 };
@@ -49,8 +50,8 @@ pub enum Error {
         queue: String,
         /// Its delivery limit.
         limit: i64,
-        /// Why the limit cannot be lifted, if that was tried.
-        source: Option<broker::Error>,
+        /// Why no way of saving is open; `None` where none was wanted.
+        because: Option<String>,
     },
     /// Nothing is ever taken from a stream.
     #[error("{queue} is a stream: nothing can be taken from it")]
@@ -66,6 +67,18 @@ pub enum Error {
         /// How many are connected.
         consumers: u64,
     },
+    /// As many messages as may be at stake stay in the queue, and are held until the end: nothing more can be read.
+    #[error(
+        "{window} messages of {queue} that stay are held, and no more may be at stake at once: {left} were not read"
+    )]
+    Full {
+        /// The queue.
+        queue: String,
+        /// How many may be held.
+        window: u16,
+        /// How many messages of the set were not read.
+        left: u64,
+    },
     /// A message that its return destroys could not be copied first: it is held no longer and may be gone.
     #[error("a message of {queue} could not be saved before it went back: {because}")]
     NotSaved {
@@ -77,8 +90,8 @@ pub enum Error {
     /// The broker.
     #[error(transparent)]
     Broker(#[from] broker::Error),
-    /// The archive could not be written or did not verify; nothing was removed.
-    #[error("the archive {path} is not good; nothing was removed")]
+    /// The archive could not be written or did not verify.
+    #[error("the archive {path} is not good: what it does not prove stays in the queue")]
     Archive {
         /// The file.
         path: String,
@@ -121,6 +134,20 @@ pub struct Facts {
     pub unacked: Option<u64>,
     /// Consumers of others.
     pub consumers: u64,
+    /// Bytes of a body on average; `None` is unknown.
+    pub average: Option<u64>,
+}
+
+/// Bodies that may be in hand undecided.
+const BYTES_IN_HAND: u64 = 64 << 20;
+
+impl Facts {
+    /// How many messages may be in hand undecided, where small ones may be so many.
+    #[must_use]
+    pub fn in_hand(&self, usual: u16) -> u16 {
+        let fitting = self.average.and_then(|average| BYTES_IN_HAND.checked_div(average)).unwrap_or(usual.into());
+        u16::try_from(fitting).map_or(usual, |fitting| fitting.clamp(2, usual))
+    }
 }
 
 /// A run over one queue.
@@ -169,10 +196,19 @@ impl<'a> Session<'a> {
             let nearest = nearest_queue(broker, &queue).await;
             return Err(Error::NoQueue { queue, nearest });
         };
-        let mut facts =
-            Facts { custody: None, ready: passive.ready.into(), unacked: None, consumers: passive.consumers.into() };
+        let mut facts = Facts {
+            custody: None,
+            ready: passive.ready.into(),
+            unacked: None,
+            consumers: passive.consumers.into(),
+            average: None,
+        };
         match known(broker, &queue, consuming.version()).await {
-            Ok((custody, unacked)) => (facts.custody, facts.unacked) = (Some(custody), unacked),
+            Ok((custody, found)) => {
+                facts.custody = Some(custody);
+                facts.unacked = found.unacked;
+                facts.average = found.bytes.zip(found.total).and_then(|(bytes, total)| bytes.checked_div(total));
+            }
             Err(source) => match purpose.assume {
                 Some(assumed) => {
                     facts.custody = Some(Custody::assumed(assumed.kind, consuming.version(), assumed.limit));
@@ -202,26 +238,50 @@ impl<'a> Session<'a> {
         Ok(Session { broker, consuming, queue, run, facts, unlocked, guard: None })
     }
 
-    /// Lifts the delivery limit while the run lasts, where there is one and saving is wanted; says the policy's name.
+    /// Makes sure, before anything is held, that whatever is held can be given back: lifts the delivery limit while the run
+    /// lasts, or makes certain that copies can be put in place. Says the temporary policy's name, if one is in force now.
+    ///
+    /// A look at `few` messages sets no policy as long as none of them needs it.
     ///
     /// # Errors
-    /// [`Error::WouldSpend`] where messages could be lost and neither way of saving is open.
-    pub async fn protect(&mut self, save: Save) -> Result<Option<&str>, Error> {
+    /// [`Error::WouldSpend`] where messages could be lost and no way of saving them is open.
+    pub async fn protect(&mut self, save: Save, few: bool) -> Result<Option<&str>, Error> {
         let Some(custody) = self.facts.custody.as_ref().filter(|custody| custody.is_at_risk()) else { return Ok(None) };
         let limit = custody.limit.unwrap_or_default();
-        let refuse = |queue: &str, source| Error::WouldSpend { queue: queue.to_owned(), limit, source };
-        match save {
-            Save::None => return Err(refuse(&self.queue, None)),
-            Save::Copy => return Ok(None),
-            Save::Policy if !custody.can_raise => return Err(refuse(&self.queue, None)),
-            Save::Auto if !custody.can_raise => return Ok(None),
-            Save::Auto | Save::Policy => (),
+        let refuse = |source: Option<String>| Error::WouldSpend { queue: self.queue.clone(), limit, because: source };
+        let lifts = matches!(save, Save::Auto | Save::Policy) && custody.can_raise;
+        let copies = matches!(save, Save::Auto | Save::Copy);
+        let mut because = match save {
+            Save::None => return Err(refuse(None)),
+            Save::Policy if !lifts => {
+                Some("no policy can lift a limit that an argument or an operator policy sets".to_owned())
+            }
+            Save::Auto | Save::Policy | Save::Copy => None,
+        };
+        if few && copies && self.can_copy(custody).await.is_ok() {
+            return Ok(None);
         }
-        match Guard::put(self.broker, &self.queue, custody, &self.run).await {
-            Ok(guard) => Ok(Some(self.guard.insert(guard).name())),
-            Err(_) if save == Save::Auto => Ok(None),
-            Err(source) => Err(refuse(&self.queue, Some(source))),
+        if lifts {
+            match Guard::put(self.broker, &self.queue, custody, &self.run).await {
+                Ok(guard) => return Ok(Some(self.guard.insert(guard).name())),
+                Err(error) => because = Some(error.to_string()),
+            }
         }
+        if copies {
+            match self.can_copy(custody).await {
+                Ok(()) => return Ok(None),
+                Err(error) => because = Some(error),
+            }
+        }
+        Err(refuse(because))
+    }
+
+    /// Whether a copy would take a message's place.
+    async fn can_copy(&self, custody: &Custody) -> Result<(), String> {
+        if custody.is_bounded {
+            return Err("a copy might not fit into a queue whose length is limited".to_owned());
+        }
+        saver::can_publish(self.broker, &self.run).await
     }
 
     /// Whether this message would be lost by giving it back as things stand.
@@ -265,12 +325,22 @@ impl<'a> Session<'a> {
     }
 }
 
+/// How many messages may be held while a set is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// So many that are not decided; what stays is held beside them.
+    Undecided(u16),
+    /// So many in all, what stays included: losing the connection would cost them something.
+    AtStake(u16),
+}
+
 /// Reads a set of messages that was fixed when it began.
 pub struct Reading<'a> {
     connection: &'a Connection,
     queue: &'a str,
     deliveries: Deliveries,
     left: u64,
+    hold: Hold,
 }
 
 /// How long returned messages are waited for to be counted again.
@@ -280,7 +350,7 @@ const SETTLING: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_millis(300);
 
 impl<'a> Reading<'a> {
-    /// Begins to read at most `set` messages, holding no more than the prefetch of those not kept.
+    /// Begins to read at most `set` messages.
     ///
     /// # Errors
     /// When the queue may not be consumed, or is gone.
@@ -288,11 +358,34 @@ impl<'a> Reading<'a> {
         connection: &'a Connection,
         queue: &'a str,
         set: u64,
-        prefetch: u16,
+        hold: Hold,
     ) -> Result<Reading<'a>, broker::Error> {
-        let prefetch = u16::try_from(set).map_or(prefetch, |set| prefetch.min(set.max(1)));
-        let deliveries = connection.consume(queue, prefetch).await?;
-        Ok(Reading { connection, queue, deliveries, left: set })
+        let (Hold::Undecided(most) | Hold::AtStake(most)) = hold;
+        let deliveries = connection.consume(queue, at_most(most, set)).await?;
+        Ok(Reading { connection, queue, deliveries, left: set, hold })
+    }
+
+    /// Sees to it that the rest of the set can come although much is held already. To be called before each [`Reading::next`] of a
+    /// run in which messages stay.
+    ///
+    /// # Errors
+    /// [`Error::Full`] where all that may be held stays, and more of the set is to come; otherwise what ended the channel.
+    pub async fn make_room(&mut self) -> Result<(), Error> {
+        let (kept, prefetch) = self.deliveries.kept();
+        let to_come = self.left.saturating_sub(self.deliveries.waiting() as u64);
+        if kept * 2 < prefetch || to_come <= prefetch.saturating_sub(kept) as u64 {
+            return Ok(());
+        }
+        match self.hold {
+            Hold::Undecided(most) => {
+                let left = self.left;
+                Ok(self.deliveries.renew(|waiting| at_most(most, left.saturating_sub(waiting as u64))).await?)
+            }
+            Hold::AtStake(window) if kept >= prefetch => {
+                Err(Error::Full { queue: self.queue.to_owned(), window, left: self.left })
+            }
+            Hold::AtStake(_) => Ok(()),
+        }
     }
 
     /// The next message of the set; `None` when it is exhausted. May be dropped while it waits without losing anything.
@@ -303,19 +396,23 @@ impl<'a> Reading<'a> {
         if self.left == 0 {
             return Ok(None);
         }
+        let mut caught_up = false;
         loop {
-            match tokio::time::timeout(SILENCE, self.deliveries.next()).await {
-                Ok(delivery) => {
-                    self.left -= 1;
-                    return delivery.map(Some);
+            if let Ok(delivery) = tokio::time::timeout(SILENCE, self.deliveries.next()).await {
+                self.left -= 1;
+                return delivery.map(Some);
+            }
+            match self.connection.look_up(self.queue).await? {
+                Some(passive) if passive.ready > 0 => caught_up = false,
+                Some(_) if !caught_up => {
+                    // What the queue has given out may be large, and still on its way to us.
+                    self.deliveries.catch_up().await?;
+                    caught_up = true;
                 }
-                Err(_silent) => match self.connection.look_up(self.queue).await? {
-                    Some(passive) if passive.ready > 0 => (),
-                    _ => {
-                        self.left = 0;
-                        return Ok(None);
-                    }
-                },
+                _ => {
+                    self.left = 0;
+                    return Ok(None);
+                }
             }
         }
     }
@@ -350,8 +447,12 @@ impl<'a> Reading<'a> {
     }
 }
 
+fn at_most(most: u16, messages: u64) -> u16 {
+    u16::try_from(messages).map_or(most, |messages| most.min(messages)).max(1)
+}
+
 /// What the management API tells of a queue: what holding costs, and what others hold.
-async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custody, Option<u64>), broker::Error> {
+async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custody, QueueInfo), broker::Error> {
     let found = broker.management().queue(broker.vhost(), queue).await?;
     let found = found.ok_or_else(|| broker::Error::NotFound { what: format!("queue {queue}") })?;
     let kind = match found.kind.as_deref() {
@@ -361,7 +462,7 @@ async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custod
     };
     let policy = found.effective_policy_definition.clone();
     let custody = Custody::of(kind, version, &found.arguments, &policy, found.operator_policy.is_some());
-    Ok((custody, found.unacked))
+    Ok((custody, found))
 }
 
 /// A queue whose name is near one that does not exist.

@@ -3,10 +3,10 @@
 use super::{
     guard::Guard,
     saver::Saver,
-    session::{Assumption, Error, Purpose, Reading, Save, Session},
+    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
 };
 use crate::{
-    broker::{self, Broker, Delivery},
+    broker::{Broker, Delivery},
     interrupt::Interrupt,
     message::{Message, selector::Selector},
 };
@@ -94,31 +94,29 @@ pub async fn run(
     let mut session = Session::open(broker, purpose).await?;
     let custody = session.facts.custody.clone();
     let at_risk = custody.as_ref().is_some_and(super::Custody::is_at_risk);
-    if at_risk && request.save == Save::None {
-        let limit = custody.as_ref().and_then(|custody| custody.limit).unwrap_or_default();
-        return Err(Error::WouldSpend { queue: request.queue.clone(), limit, source: None });
-    }
     for warning in custody.iter().flat_map(super::Custody::warnings) {
         listen(Event::Warning(warning));
     }
     let mut report = Report { depth: session.facts.ready, ..Report::default() };
     let wanted = request.limit.saturating_add(request.skip);
-    let set = if request.selector.is_everything() { wanted.min(report.depth) } else { report.depth };
+    let mut set = if request.selector.is_everything() { wanted.min(report.depth) } else { report.depth };
     if set == 0 {
         session.consuming.close().await;
         return Ok(report);
     }
-    let mut set = set;
-    if at_risk && set > request.window.into() {
-        // More would be held than may be at stake: only with the limit lifted for as long as that takes.
-        if let Some(name) = session.protect(request.save).await? {
-            listen(Event::Guarded(name));
-        } else {
-            set = request.window.into();
-            report.cut = true;
+    let mut hold = Hold::Undecided(session.facts.in_hand(PREFETCH));
+    // More than may be at stake is only held with the limit lifted for as long as that takes.
+    if let Some(name) = session.protect(request.save, set <= request.window.into()).await? {
+        listen(Event::Guarded(name));
+    } else if at_risk {
+        for stakes in custody.iter().filter_map(super::Custody::stakes) {
+            listen(Event::Warning(stakes));
         }
+        report.cut = set > request.window.into();
+        set = set.min(request.window.into());
+        hold = Hold::AtStake(request.window);
     }
-    let outcome = look(&session, request, set, interrupt, &mut report, &mut listen).await;
+    let outcome = look(&session, request, (set, hold), interrupt, &mut report, &mut listen).await;
     if let Err(error) = session.unprotect().await {
         listen(Event::Warning(super::still_there(&error)));
     }
@@ -131,12 +129,12 @@ pub async fn run(
 async fn look(
     session: &Session<'_>,
     request: &Request,
-    set: u64,
+    (set, hold): (u64, Hold),
     interrupt: &Interrupt,
     report: &mut Report,
     listen: &mut impl FnMut(Event<'_>),
 ) -> Result<(), Error> {
-    let mut reading = Reading::begin(&session.consuming, &request.queue, set, PREFETCH).await?;
+    let mut reading = Reading::begin(&session.consuming, &request.queue, set, hold).await?;
     let mut look = Look { session, request, fatal: Vec::new(), buffer: Vec::new(), buffered: 0 };
     let outcome = look.read(&mut reading, interrupt, report, listen).await;
     let returned = look.give_back(reading, listen).await;
@@ -163,12 +161,10 @@ impl Look<'_> {
         interrupt: &Interrupt,
         report: &mut Report,
         listen: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), broker::Error> {
+    ) -> Result<(), Error> {
         let mut skipped = 0;
         while report.shown < self.request.limit {
-            if reading.deliveries().is_crowded() {
-                reading.deliveries().renew().await?;
-            }
+            reading.make_room().await?;
             let next = tokio::select! {
                 biased;
                 () = interrupt.raised() => { report.interrupted = true; break }

@@ -120,9 +120,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 if self.is_enough() {
                     return Ok(());
                 }
-                if reading.deliveries().is_crowded() {
-                    reading.deliveries().renew().await?;
-                }
+                reading.make_room().await?;
                 let Some(delivery) = ahead.pop_front().map_or_else(|| reading.arrived(), |first| Ok(Some(first)))?
                 else {
                     break;
@@ -131,7 +129,11 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 burst += 1;
             }
             self.publisher.take_up();
-            self.settle(reading, ACKNOWLEDGE).await?;
+            // Where nothing has come, it may be acknowledgements that the broker waits for.
+            self.settle(reading, if burst > 0 { ACKNOWLEDGE } else { 1 }).await?;
+            if let Some(error) = self.publisher.take_failure() {
+                return Err(error.into());
+            }
             if burst > 0 {
                 tokio::time::sleep(PAUSE).await;
                 continue;
@@ -217,11 +219,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         let Delivery { message, receipt } = delivery;
         let endangered = self.replay.session.would_lose(&message).then(|| Box::new(message.clone()));
         let message_id = message.properties.message_id.clone();
-        let facts = travel::Facts {
-            run: &self.replay.session.run,
-            user: self.replay.publishing.user(),
-            also: &address.also,
-        };
+        let facts =
+            travel::Facts { run: &self.replay.session.run, user: self.replay.publishing.user(), also: &address.also };
         let travelling = travel::outgoing(message, &facts);
         let letter = Letter {
             exchange: address.exchange.clone(),

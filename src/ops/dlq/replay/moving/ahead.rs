@@ -8,7 +8,7 @@ use crate::{
     ops::dlq::{
         Custody,
         replay::{Event, FIRST_BYTES, Preflight, Row},
-        session::{Error, Reading},
+        session::{Error, Hold, Reading},
         target::{self, Address, Standing},
     },
 };
@@ -20,8 +20,9 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         reading: &mut Reading<'_>,
         ahead: &mut VecDeque<Delivery>,
     ) -> Result<Preflight, Error> {
+        let (Hold::Undecided(most) | Hold::AtStake(most)) = self.replay.hold;
         let mut bytes = 0;
-        while ahead.len() < usize::from(self.replay.prefetch) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
+        while ahead.len() < usize::from(most) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
             let Some(delivery) = reading.next().await? else { break };
             bytes += delivery.message.body.len();
             ahead.push_back(delivery);

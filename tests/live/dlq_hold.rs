@@ -1,0 +1,178 @@
+//! No more is held than may be, and nothing is held that could not go back.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{
+    live::{Live, broker},
+    run::Run,
+};
+
+/// A user of this test's virtual host, with these tags and permissions.
+struct User<'a> {
+    live: &'a Live,
+    name: String,
+}
+
+impl<'a> User<'a> {
+    fn new(live: &'a Live, tags: &str, write: &str) -> User<'a> {
+        let name = format!("{}-user", live.vhost);
+        live.api(Method::PUT, &format!("users/{name}"), Some(json!({ "password": "p", "tags": tags })));
+        let only = json!({ "configure": ".*", "write": write, "read": ".*" });
+        live.api(Method::PUT, &format!("permissions/{}/{name}", live.vhost), Some(only));
+        User { live, name }
+    }
+
+    fn evbus(&self, arguments: &[&str]) -> Run {
+        let url = self.live.url().replace("guest:guest", &format!("{}:p", self.name));
+        self.live.evbus(arguments).env("EVBUS_URL", &url)
+    }
+}
+
+impl Drop for User<'_> {
+    fn drop(&mut self) {
+        self.live.api(Method::DELETE, &format!("users/{}", self.name), None);
+    }
+}
+
+/// How many messages of a queue somebody has held before, and which there are, in order; the queue is empty afterwards.
+fn touched(live: &Live, queue: &str) -> (usize, Vec<String>) {
+    let all = live.drain(queue);
+    let id = |delivery: &lapin::message::Delivery| delivery.properties.message_id().as_ref().map(ToString::to_string);
+    (all.iter().filter(|delivery| delivery.redelivered).count(), all.iter().filter_map(id).collect())
+}
+
+fn numbered(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("m{n}")).collect()
+}
+
+#[test]
+fn a_look_holds_no_more_than_it_was_asked_for() {
+    let Some(live) = broker("hold-limit") else { return };
+    for kind in ["classic", "quorum"] {
+        live.queue(kind, &[("x-queue-type", json!(kind))]);
+        live.fill(kind, 60);
+        live.evbus(&["dlq", "show", kind, "--limit", "20", "-o", "json"]).done().ends_with(0);
+        let (held, mut ids) = touched(&live, kind);
+        assert_eq!(held, 20, "{kind}");
+        ids.sort_by_key(|id| id[1..].parse::<u32>().ok());
+        assert_eq!(ids, numbered(60), "{kind}");
+    }
+}
+
+#[test]
+fn what_several_consumers_held_goes_back_in_order() {
+    let Some(live) = broker("hold-order") else { return };
+    for kind in ["classic", "quorum"] {
+        live.queue(kind, &[("x-queue-type", json!(kind))]);
+        live.fill(kind, 4000);
+        let done = live.evbus(&["dlq", "show", kind, "--limit", "3500", "-o", "json"]).done().ends_with(0);
+        let summary = done.summary();
+        assert_eq!(summary["shown"], 3500, "{summary}");
+        let (_, ids) = touched(&live, kind);
+        if summary["order"] == "kept" {
+            assert!(ids == numbered(4000), "{kind}: the first out of place is {:?}", out_of_place(&ids));
+        } else {
+            let rotated: Vec<String> = (3500..4000).chain(0..3500).map(|n| format!("m{n}")).collect();
+            assert!(ids == rotated, "{kind}, rotated: the first out of place is {:?}", out_of_place(&ids));
+        }
+    }
+}
+
+fn out_of_place(ids: &[String]) -> Option<(usize, &String)> {
+    let number = |id: &String| id[1..].parse::<u32>().ok();
+    ids.iter().enumerate().skip(1).find(|(at, id)| number(id) != number(&ids[at - 1]).map(|before| before + 1))
+}
+
+#[test]
+fn where_nothing_could_be_saved_nothing_is_held() {
+    let Some(live) = broker("hold-refused") else { return };
+    live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3))]);
+    live.fill("limited", 5);
+    let reader = User::new(&live, "management", "^$");
+    for command in [
+        &["dlq", "show", "limited"][..],
+        &["dlq", "replay", "limited", "--to", "queue:limited", "--dry-run"],
+        &["dlq", "purge", "limited", "--dry-run"],
+    ] {
+        let done = reader.evbus(command).and(["-o", "json"]).done().ends_with(1);
+        assert!(done.err().contains("\"would_spend\"") && done.err().contains("ACCESS_REFUSED"), "{}", done.whole());
+    }
+    assert_eq!(touched(&live, "limited"), (0, numbered(5)));
+}
+
+#[test]
+fn a_copy_is_not_relied_on_where_it_might_not_fit() {
+    let Some(live) = broker("hold-bounded") else { return };
+    let limits = [("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3)), ("x-max-length", json!(5))];
+    live.queue("limited", &limits);
+    live.fill("limited", 5);
+    let done = live.evbus(&["dlq", "show", "limited", "-o", "json"]).done().ends_with(1);
+    assert!(done.err().contains("\"would_spend\"") && done.err().contains("might not fit"), "{}", done.whole());
+    assert_eq!(touched(&live, "limited"), (0, numbered(5)));
+}
+
+#[test]
+fn a_run_holds_no_more_than_may_be_at_stake_and_says_when_that_ends_it() {
+    let Some(live) = broker("hold-window") else { return };
+    for command in ["replay", "purge"] {
+        live.queue(command, &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(5))]);
+        live.fill(command, 300);
+        let nothing = ["--where", ".body.json.n >= 1000", "--window", "40", "--yes", "-o", "json"];
+        let to: &[&str] = if command == "replay" { &["--to", "queue:nowhere"] } else { &["--no-archive"] };
+        let done = live.evbus(&["dlq", command, command]).and(nothing).and(to).done().ends_with(1);
+        assert!(done.err().contains("\"full\"") && done.err().contains("--window"), "{}", done.whole());
+        let (held, mut ids) = touched(&live, command);
+        assert_eq!(held, 40, "{command}");
+        ids.sort_by_key(|id| id[1..].parse::<u32>().ok());
+        assert_eq!(ids, numbered(300), "{command}");
+        live.delete(command);
+    }
+}
+
+#[test]
+fn a_narrow_window_moves_everything_all_the_same() {
+    let Some(live) = broker("hold-narrow") else { return };
+    for (kind, limit) in [("classic", None), ("quorum", Some(5))] {
+        let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
+        let limit = limit.map(|limit| ("x-delivery-limit", json!(limit)));
+        live.queue(&dead, &[("x-queue-type", json!(kind))].into_iter().chain(limit).collect::<Vec<_>>());
+        live.queue(&work, &[("x-queue-type", json!(kind))]);
+        live.fill(&dead, 400);
+        let to = format!("queue:{work}");
+        let run = live.evbus(&["dlq", "replay", &dead, "--to", &to, "--window", "7", "--yes", "-o", "json"]);
+        let done = run.and(["--timeout", "5s"]).done().ends_with(0);
+        assert_eq!(done.summary()["replayed"], 400, "{}", done.whole());
+        assert_eq!(live.ids(&work), numbered(400), "{kind}");
+        // What stays fills the window of a classic queue again and again; it is never short of room for what goes.
+        live.fill(&dead, 400);
+        let even = ["--where", ".body.json.n % 2 == 0", "--window", "7", "--no-archive", "--yes", "-o", "json"];
+        let done = live.evbus(&["dlq", "purge", &dead]).and(even).done();
+        if kind == "classic" {
+            assert_eq!(done.ends_with(0).summary()["removed"], 200);
+        } else {
+            let summary = done.ends_with(3).summary();
+            let left = live.ready(&dead);
+            assert_eq!((&summary["removed"], &summary["left"]), (&(400 - left).into(), &left.into()), "{summary}");
+            assert!(left > 380, "seven that stay are all that may be held: {left}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_may_not_be_written_to_ends_the_run_with_the_brokers_reason() {
+    let Some(live) = broker("hold-forbidden") else { return };
+    live.queue("dead", &[("x-queue-type", json!("classic"))]);
+    live.queue("work", &[]);
+    live.fill("dead", 5000);
+    let reader = User::new(&live, "management", "^evbus");
+    let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
+    // What the channel had in it when it ended is unknown.
+    let done = reader.evbus(&replay).done().ends_with(3);
+    assert!(done.err().contains("\"no_permission\"") && done.err().contains("ACCESS_REFUSED"), "{}", done.whole());
+    assert!(!done.out().contains("was lost"), "{}", done.whole());
+    let summary = done.summary();
+    assert_eq!((&summary["replayed"], &summary["left"]), (&0.into(), &5000.into()), "{summary}");
+    assert!(summary["unknown"].as_u64().is_some_and(|unknown| unknown < 5000), "it stops: {summary}");
+    assert_eq!((live.ready("work"), live.ready("dead")), (0, 5000));
+}
