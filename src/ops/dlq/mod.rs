@@ -6,6 +6,7 @@ mod guard;
 pub mod list;
 mod lock;
 pub mod purge;
+mod reading;
 pub mod replay;
 pub(super) mod routes;
 mod saver;

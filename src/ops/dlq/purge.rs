@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use super::{
     archive::Archive,
+    reading::{Hold, Reading},
     saver::Saver,
-    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
+    session::{Assumption, Error, Purpose, Save, Session},
 };
 use crate::{
     broker::{Broker, Delivery},

@@ -11,7 +11,8 @@ use std::{collections::VecDeque, time::Duration};
 use moving::Moving;
 
 use super::{
-    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
+    reading::{Hold, Reading},
+    session::{Assumption, Error, Purpose, Save, Session},
     target::{Address, Targets, To},
 };
 use crate::{

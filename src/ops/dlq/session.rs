@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
-
 use super::{
     Custody, Kind, Return,
     guard::Guard,
@@ -11,7 +9,7 @@ use super::{
     saver,
 };
 use crate::{
-    broker::{self, Broker, Connection, Deliveries, Delivery, Version, management::QueueInfo},
+    broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
     message::Message,
     nearest,
 };
@@ -325,131 +323,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How many messages may be held while a set is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Hold {
-    /// So many that are not decided; what stays is held beside them.
-    Undecided(u16),
-    /// So many in all, what stays included: losing the connection would cost them something.
-    AtStake(u16),
-}
-
-/// Reads a set of messages that was fixed when it began.
-pub struct Reading<'a> {
-    connection: &'a Connection,
-    queue: &'a str,
-    deliveries: Deliveries,
-    left: u64,
-    hold: Hold,
-}
-
 /// How long returned messages are waited for to be counted again.
 const SETTLING: Duration = Duration::from_secs(5);
-
-/// How long the queue may be silent before it is asked whether anything is left.
-const SILENCE: Duration = Duration::from_millis(300);
-
-impl<'a> Reading<'a> {
-    /// Begins to read at most `set` messages.
-    ///
-    /// # Errors
-    /// When the queue may not be consumed, or is gone.
-    pub async fn begin(
-        connection: &'a Connection,
-        queue: &'a str,
-        set: u64,
-        hold: Hold,
-    ) -> Result<Reading<'a>, broker::Error> {
-        let (Hold::Undecided(most) | Hold::AtStake(most)) = hold;
-        let deliveries = connection.consume(queue, at_most(most, set)).await?;
-        Ok(Reading { connection, queue, deliveries, left: set, hold })
-    }
-
-    /// Sees to it that the rest of the set can come although much is held already. To be called before each [`Reading::next`] of a
-    /// run in which messages stay.
-    ///
-    /// # Errors
-    /// [`Error::Full`] where all that may be held stays, and more of the set is to come; otherwise what ended the channel.
-    pub async fn make_room(&mut self) -> Result<(), Error> {
-        let (kept, prefetch) = self.deliveries.kept();
-        let to_come = self.left.saturating_sub(self.deliveries.waiting() as u64);
-        if kept * 2 < prefetch || to_come <= prefetch.saturating_sub(kept) as u64 {
-            return Ok(());
-        }
-        match self.hold {
-            Hold::Undecided(most) => {
-                let left = self.left;
-                Ok(self.deliveries.renew(|waiting| at_most(most, left.saturating_sub(waiting as u64))).await?)
-            }
-            Hold::AtStake(window) if kept >= prefetch => {
-                Err(Error::Full { queue: self.queue.to_owned(), window, left: self.left })
-            }
-            Hold::AtStake(_) => Ok(()),
-        }
-    }
-
-    /// The next message of the set; `None` when it is exhausted. May be dropped while it waits without losing anything.
-    ///
-    /// # Errors
-    /// When the queue, channel or connection is gone.
-    pub async fn next(&mut self) -> Result<Option<Delivery>, broker::Error> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let mut caught_up = false;
-        loop {
-            if let Ok(delivery) = tokio::time::timeout(SILENCE, self.deliveries.next()).await {
-                self.left -= 1;
-                return delivery.map(Some);
-            }
-            match self.connection.look_up(self.queue).await? {
-                Some(passive) if passive.ready > 0 => caught_up = false,
-                Some(_) if !caught_up => {
-                    // What the queue has given out may be large, and still on its way to us.
-                    self.deliveries.catch_up().await?;
-                    caught_up = true;
-                }
-                _ => {
-                    self.left = 0;
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    /// The next message of the set, if it has arrived already.
-    ///
-    /// # Errors
-    /// When the queue, channel or connection is gone.
-    pub fn arrived(&mut self) -> Result<Option<Delivery>, broker::Error> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        let delivery = self.deliveries.next().now_or_never().transpose()?;
-        self.left -= u64::from(delivery.is_some());
-        Ok(delivery)
-    }
-
-    /// Stops before the set is exhausted.
-    pub fn stop(&mut self) {
-        self.left = 0;
-    }
-
-    /// The deliveries, to settle them.
-    pub fn deliveries(&mut self) -> &mut Deliveries {
-        &mut self.deliveries
-    }
-
-    /// The deliveries, to end them.
-    #[must_use]
-    pub fn into_deliveries(self) -> Deliveries {
-        self.deliveries
-    }
-}
-
-fn at_most(most: u16, messages: u64) -> u16 {
-    u16::try_from(messages).map_or(most, |messages| most.min(messages)).max(1)
-}
 
 /// What the management API tells of a queue: what holding costs, and what others hold.
 async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custody, QueueInfo), broker::Error> {

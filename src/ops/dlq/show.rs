@@ -2,8 +2,9 @@
 
 use super::{
     guard::Guard,
+    reading::{Hold, Reading},
     saver::Saver,
-    session::{Assumption, Error, Hold, Purpose, Reading, Save, Session},
+    session::{Assumption, Error, Purpose, Save, Session},
 };
 use crate::{
     broker::{Broker, Delivery},

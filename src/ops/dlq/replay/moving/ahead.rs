@@ -7,8 +7,9 @@ use crate::{
     broker::Delivery,
     ops::dlq::{
         Custody,
+        reading::{Hold, Reading},
         replay::{Event, FIRST_BYTES, Preflight, Row},
-        session::{Error, Hold, Reading},
+        session::Error,
         target::{self, Address, Standing},
     },
 };
