@@ -4,7 +4,7 @@
 //! - A prefetch that is never exceeded bounds what is held; deliveries that nobody has read yet are held as well.
 //! - Returning with `basic.nack`, `multiple`, after `basic.cancel`, keeps the order where the broker can, and costs no delivery
 //!   attempt from 4.3 on. Closing the channel or connection instead costs one. One frame for the messages of several consumers
-//!   returns them consumer by consumer in no certain order, so each consumer's go back in a frame of their own.
+//!   returns them by consumer, sorted by tag as text (quorum queues, measured), so each consumer's go back in a frame of their own.
 //! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
 
 use std::{
