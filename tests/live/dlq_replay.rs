@@ -286,12 +286,78 @@ fn nothing_moves_unasked_though_its_first_match_lies_far_behind() {
 fn a_second_operator_is_told_who_is_at_work() {
     let Some(live) = broker("lock") else { return };
     live.pair("classic", "work", "dead");
-    live.fill("dead", 1);
-    live.wait(async {
-        let options = lapin::options::QueueDeclareOptions { exclusive: true, ..Default::default() };
-        let arguments = headers([("x-evbus-owner", text("ann@night")), ("x-evbus-run", text("r1"))]);
-        live.channel.queue_declare("evbus.lock.dead".into(), options, arguments).await.expect("the lock");
-    });
-    let done = live.evbus(&["dlq", "replay", "dead", "--yes"]).done().ends_with(1);
-    assert!(done.err().contains("ann@night") && done.err().contains("r1"), "{}", done.whole());
+    live.fill("dead", 500);
+    // An expression that takes its time, so that the first run is met at work.
+    let slow = ["dlq", "replay", "dead", "--to", "queue:work", "--where", "[range(20000)] | length < 0", "--yes"];
+    let mut first = live.evbus(&slow).start();
+    live.until("the first has begun", || live.ready("dead") < 500);
+    for command in [&["dlq", "replay", "dead", "--to", "queue:work"][..], &["dlq", "purge", "dead", "--no-archive"]] {
+        let second = live.evbus(command).and(["--yes", "-o", "json"]).done().ends_with(1);
+        assert!(first.try_wait().expect("a process").is_none(), "the first is still at work");
+        let error: serde_json::Value = serde_json::from_str(second.err().lines().last().unwrap_or_default())
+            .unwrap_or_else(|error| panic!("{error}: {}", second.whole()));
+        assert_eq!(error["error"]["code"], "busy", "{error}");
+        let told = error["error"]["causes"].to_string();
+        assert!(told.contains('@') && told.contains("run 20") && told.contains("since 20"), "{told}");
+    }
+    let _ = first.kill();
+    let _ = first.wait();
+    live.until("everything is back", || live.ready("dead") == 500);
+    let third = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
+    assert_eq!(live.evbus(&third).done().ends_with(0).summary()["replayed"], 500, "the lock went with its connection");
+}
+
+#[test]
+fn what_died_after_its_retries_goes_to_its_queue_and_begins_anew() {
+    let Some(live) = broker("ladder") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = "evbus: 1\nname: shop\nbus: { exchange: shop }\nevents: { OrderPlaced: { routing_key: order.placed } }\n\
+        services:\n  billing: { subscribes: [OrderPlaced], retry: { delays: [1s, 1s] } }\n  \
+        mail: { subscribes: [OrderPlaced], retry: none }\n";
+    std::fs::write(folder.path().join("evbus.yaml"), file).expect("a topology file");
+    live.evbus(&["apply", "--yes"]).within(folder.path()).done().ends_with(0);
+    // What a service sends up the ladder when it fails, as the README tells it to.
+    let failed = |attempt: i64| {
+        numbered(7).with_headers(headers([
+            ("x-evbus-exchange", text("shop")),
+            ("x-evbus-routing-key", text("order.placed")),
+            ("x-evbus-attempt", AMQPValue::LongLongInt(attempt)),
+        ]))
+    };
+    for step in 1..=2 {
+        live.publish_to("shop.retry", &format!("billing.{step}"), [(failed(step), b"{}".to_vec())]);
+        live.until("it comes back", || live.ready("billing") == 1);
+        if step == 1 {
+            live.drain("billing");
+        }
+    }
+    live.reject_all("billing", "billing.dlq");
+    let done = live.evbus(&["dlq", "replay", "billing.dlq", "--yes", "-o", "json"]).done().ends_with(0);
+    assert_eq!(done.summary()["replayed"], 1, "{}", done.whole());
+    assert_eq!(done.json()[0]["target"], "queue billing", "not a queue of the ladder: {}", done.whole());
+    let arrived = live.drain("billing");
+    let carried = arrived[0].properties.headers().clone().unwrap_or_default();
+    assert!(carried.contains_key("x-evbus-exchange") && !carried.contains_key("x-evbus-attempt"), "{carried:?}");
+    assert_eq!((arrived.len(), live.ready("mail"), live.ready("billing.dlq")), (1, 0, 0), "nobody else gets it");
+}
+
+#[test]
+fn what_would_expire_or_be_copied_does_not_although_it_never_died() {
+    let Some(live) = broker("by-hand") else { return };
+    live.pair("classic", "work", "dead");
+    live.queue("cc", &[]);
+    // Put there by hand: what dies by itself has lost its expiration already.
+    let copies = AMQPValue::FieldArray(FieldArray::from(vec![text("cc")]));
+    live.publish(
+        "dead",
+        [(numbered(0).with_expiration("600000".into()).with_headers(headers([("CC", copies)])), vec![])],
+    );
+    assert_eq!(live.drain("cc").len(), 1, "the header does that");
+    live.evbus(&["dlq", "replay", "dead", "--to", "queue:work", "--yes"]).done().ends_with(0);
+    let arrived = live.drain("work");
+    let carried = arrived[0].properties.headers().clone().unwrap_or_default();
+    assert_eq!(arrived[0].properties.expiration(), &None);
+    assert_eq!(carried.inner().get("x-evbus-expiration"), Some(&text("600000")));
+    assert!(carried.contains_key("x-evbus-cc") && !carried.contains_key("CC"), "{carried:?}");
+    assert_eq!(live.ready("cc"), 0, "nobody else got a copy");
 }
