@@ -3,8 +3,9 @@
 //! Both move the same 50,000 messages of 512 bytes from one queue to another with confirms, on classic and on quorum queues;
 //! the shovel as the management UI's "Move messages" sets it up (on-confirm, prefetch 1000). Machines are noisy: what counts
 //! is the ratio of the medians. Needs a broker with the shovel plugin: `EVBUS_URL` and `EVBUS_MANAGEMENT_URL` name it, and
-//! `evbus sandbox -- cargo bench --bench replay` brings one. `EVBUS_BENCH_MESSAGES` and `EVBUS_BENCH_ROUNDS` change the size. With
-//! `EVBUS_BENCH_REQUIRE=1` it fails where evbus is slower than the shovel, or takes 60 MB of memory.
+//! `evbus sandbox -- cargo bench --bench replay` brings one. `EVBUS_BENCH_MESSAGES` and `EVBUS_BENCH_ROUNDS` change the size. The
+//! target: as fast as the shovel on both, in less than 60 MB of memory. With `EVBUS_BENCH_REQUIRE=1` it fails where the target is
+//! missed, with `0.8` where less than 0.8 of it is reached.
 
 #![allow(
     clippy::disallowed_methods,
@@ -31,6 +32,9 @@ use lapin::{
 use serde_json::{Value, json};
 
 const BODY: usize = 512;
+
+/// How much memory evbus may take, in MB.
+const MEMORY: f64 = 60.0;
 
 struct Broker {
     url: String,
@@ -171,11 +175,12 @@ fn peak_memory(process: u32) -> Option<f64> {
 
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
+    let required = figures::required()?;
     let broker = Broker::connect().await?;
     let (messages, rounds) = (setting("EVBUS_BENCH_MESSAGES", 50_000), setting("EVBUS_BENCH_ROUNDS", 5));
     let version = broker.api(reqwest::Method::GET, "overview", None).await?["rabbitmq_version"].clone();
     println!("{messages} messages of {BODY} bytes, RabbitMQ {version}, medians of {rounds}");
-    let mut met = true;
+    let mut reached = f64::INFINITY;
     for kind in ["classic", "quorum"] {
         let (mut ours, mut theirs, mut memory) = (Vec::new(), Vec::new(), 0.0_f64);
         for _ in 0..rounds {
@@ -200,10 +205,10 @@ async fn main() -> Result<(), Failure> {
             messages as f64 / theirs,
             theirs / ours,
         );
-        met &= ours <= theirs && memory < 60.0;
+        reached = reached.min(theirs / ours).min(MEMORY / memory);
     }
     for queue in ["evbus-bench.from", "evbus-bench.to"] {
         broker.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
     }
-    figures::require(met, "at least as fast as the shovel on both, in less than 60 MB")
+    figures::judge(reached, required, "at least as fast as the shovel on both, in less than 60 MB")
 }
