@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use crate::{
     commands::{Context, Outcome},
     exit::Exit,
-    topology::lint::{self, Level},
+    ops::lint,
+    topology::lint::Level,
     version::Version,
     views,
 };
 
 /// Check the topology file offline
 ///
-/// Finds what would lose messages, be refused or not do what it says. Needs no broker.
+/// Finds what would lose messages, be refused or not do what it says, and schemas that cannot be used. Needs no broker.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The topology file [default: evbus.yaml]
@@ -30,7 +31,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, context: &mut Context) -> Outcome {
     let file = context.require_topology(args.file.as_deref())?;
-    let findings = lint::lint(&file.topology, args.broker_version);
+    let findings = lint::run(&file.topology, args.broker_version);
     views::lint::show(&mut context.terminal, &findings, &file.sources)?;
     Ok(if findings.iter().any(|finding| finding.level >= args.level) { Exit::Differs } else { Exit::Done })
 }

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod lint;
 pub mod observe;
 pub mod plan;
 pub mod publish;

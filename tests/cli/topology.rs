@@ -172,6 +172,47 @@ fn lint_shows_its_findings_as_a_table_and_as_json() {
 }
 
 #[test]
+fn schemas_that_publish_could_not_use_are_found_where_they_are_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it is written");
+    write("right.json", r#"{"type":"object"}"#);
+    write("text.json", "type: object");
+    write("thing.json", r#"{"type":"thing"}"#);
+    write("outside.json", r#"{"$ref":"https://example.org/x.json"}"#);
+    write(
+        "evbus.yaml",
+        "evbus: 1
+events:
+  A:
+    routing_key: a
+    versions:
+      1.0: right.json
+      1.1: gone.json
+      1.2: text.json
+      1.3: thing.json
+      1.4: outside.json
+services: { s: { subscribes: [A] } }
+",
+    );
+    let done = evbus(["lint", "-o", "json"]).within(folder.path()).done().ends_with(4);
+    let document = &done.json()[0];
+    let found: Vec<_> = document["findings"].as_array().into_iter().flatten().collect();
+    let told: Vec<_> = found.iter().map(|finding| (&finding["rule"], &finding["line"], &finding["column"])).collect();
+    let of = |rule: &str, line: u64| (rule.into(), line.into(), 12.into());
+    let wanted: Vec<(serde_json::Value, serde_json::Value, serde_json::Value)> =
+        vec![of("unreadable-schema", 7), of("invalid-schema", 8), of("invalid-schema", 9), of("invalid-schema", 10)];
+    assert_eq!(
+        told,
+        wanted.iter().map(|(rule, line, column)| (rule, line, column)).collect::<Vec<_>>(),
+        "{document:#}"
+    );
+    for (finding, cause) in found.iter().zip(["No such file", "expected ident", "thing", "example.org"]) {
+        let message = finding["message"].as_str().unwrap_or_default();
+        assert!(message.contains(cause) && finding["level"] == "error" && finding["fix"] != "", "{cause}: {finding:#}");
+    }
+}
+
+#[test]
 fn lint_ends_with_4_from_the_level_that_was_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = "evbus: 1\nservices: { s: { queue: { type: classic } } }\n";
