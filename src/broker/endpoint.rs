@@ -11,8 +11,8 @@ pub struct Endpoint {
     pub addresses: Vec<Address>,
     /// The virtual host.
     pub vhost: String,
-    /// The management API.
-    pub management: ManagementAddress,
+    /// The management API: one address, or one beside each broker, tried in turn.
+    pub management: Vec<ManagementAddress>,
     /// How TLS connections are verified.
     pub tls: TlsOptions,
     /// How long one attempt to connect may take.

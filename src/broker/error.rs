@@ -220,6 +220,8 @@ pub enum Error {
         url: String,
         /// What was met instead.
         because: String,
+        /// Whether anything answered there at all.
+        answered: bool,
     },
     /// The management API does not know the user or the password.
     #[error("the management API at {url} refuses the user {user}")]

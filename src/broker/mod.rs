@@ -50,8 +50,8 @@ impl Broker {
     /// # Errors
     /// When a certificate or key file cannot be used.
     pub fn new(endpoint: Endpoint) -> Result<Broker, Error> {
-        let speaks_tls =
-            endpoint.addresses.iter().any(|address| address.tls) || endpoint.management.url.scheme() == "https";
+        let speaks_tls = endpoint.addresses.iter().any(|address| address.tls)
+            || endpoint.management.iter().any(|address| address.url.scheme() == "https");
         let tls = if speaks_tls { Some(tls::Config::load(&endpoint.tls)?) } else { None };
         let http =
             http::Http::new(endpoint.management.clone(), tls.as_ref(), endpoint.connect_timeout, endpoint.timeout)?;

@@ -58,8 +58,7 @@ impl Context {
             let addresses: Vec<String> = resolved.endpoint.addresses.iter().map(ToString::to_string).collect();
             self.terminal.say(&format!("broker {} ({})", addresses.join(", "), resolved.url_origin));
             self.terminal.say(&format!("vhost {} ({})", resolved.endpoint.vhost, resolved.vhost_origin));
-            self.terminal
-                .say(&format!("management {} ({})", resolved.endpoint.management.url, resolved.management_origin));
+            self.terminal.say(&format!("management {} ({})", resolved.management, resolved.management_origin));
         }
         Ok(Broker::new(resolved.endpoint)?)
     }

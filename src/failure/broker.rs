@@ -67,9 +67,12 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
                 word(user)
             )),
         ),
-        Error::NoPermission { .. } => {
-            ("no_permission", say("the README lists what each command needs; evbus doctor shows what this user may do"))
-        }
+        Error::NoPermission { .. } => (
+            "no_permission",
+            say(
+                "the README lists what each command needs; an administrator sees what a user may do with: rabbitmqctl list_user_permissions USER",
+            ),
+        ),
         Error::Untrusted { .. } => (
             "untrusted_certificate",
             say("if the broker's certificate comes from an authority of your own, name it: --tls-ca FILE"),
@@ -115,9 +118,17 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
             ),
         ),
         Error::TooLong { .. } => ("too_long", None),
+        Error::NoManagement { answered: false, .. } => (
+            "no_management",
+            say(
+                "is the broker running? evbus doctor tells. If it is, enable its rabbitmq_management plugin, or name the address: --management-url http://HOST:15672",
+            ),
+        ),
         Error::NoManagement { .. } => (
             "no_management",
-            say("enable the rabbitmq_management plugin, or name its address: --management-url http://HOST:15672"),
+            say(
+                "is that the management port, and the plugin rabbitmq_management enabled? --management-url http://HOST:15672 names another",
+            ),
         ),
         Error::ManagementLogin { .. } => {
             ("management_login", say("check user and password in --url or --management-url"))

@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::{Environment, Globals, Origin, Settings, url as broker_url};
-use crate::broker::{Endpoint, ManagementAddress, TlsOptions};
+use crate::broker::{Address, Endpoint, ManagementAddress, TlsOptions};
 
 /// What is wrong with what was typed or set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,7 +56,9 @@ pub struct Resolved {
     pub url_origin: Origin,
     /// Where the virtual host comes from.
     pub vhost_origin: Origin,
-    /// Where the management URL comes from.
+    /// Where the management API is looked for.
+    pub management: String,
+    /// Where that comes from.
     pub management_origin: Origin,
     /// A password was typed, where everybody on this machine can read it.
     pub exposes_password: bool,
@@ -87,6 +89,8 @@ impl Settings {
         let (vhost, vhost_origin) = vhost(globals.vhost.as_deref(), from_url, file_vhost)?;
         let addresses: Vec<_> = brokers.into_iter().map(|broker| broker.address).collect();
         let (management, management_origin) = management(globals, environment, &addresses)?;
+        let shown: Vec<&str> = management.iter().map(|address| address.url.as_str()).collect();
+        let shown = shown.join(", ");
         let endpoint = Endpoint {
             addresses,
             vhost,
@@ -100,7 +104,7 @@ impl Settings {
             connect_timeout: globals.connect_timeout.unwrap_or(std::time::Duration::from_secs(10)),
             timeout: self.timeout(),
         };
-        Ok(Resolved { endpoint, url_origin, vhost_origin, management_origin, exposes_password })
+        Ok(Resolved { endpoint, url_origin, vhost_origin, management: shown, management_origin, exposes_password })
     }
 }
 
@@ -114,7 +118,7 @@ impl Settings {
         // Only a URL that cannot have a host cannot have a port.
         let _ = url.set_port(Some(management));
         Endpoint {
-            addresses: vec![crate::broker::Address {
+            addresses: vec![Address {
                 tls: false,
                 host,
                 port: amqp,
@@ -122,7 +126,7 @@ impl Settings {
                 password: password.clone(),
             }],
             vhost: "/".to_owned(),
-            management: ManagementAddress { url, username, password },
+            management: vec![ManagementAddress { url, username, password }],
             tls: TlsOptions::default(),
             connect_timeout: std::time::Duration::from_secs(10),
             timeout,
@@ -148,39 +152,46 @@ fn vhost(flag: Option<&str>, url: Option<String>, file: Option<&str>) -> Result<
     }
 }
 
+/// The address that is named; where none is, one beside each broker.
 fn management(
     globals: &Globals,
     environment: &Environment,
-    addresses: &[crate::broker::Address],
-) -> Result<(ManagementAddress, Origin), Error> {
+    brokers: &[Address],
+) -> Result<(Vec<ManagementAddress>, Origin), Error> {
     let (text, origin) = pick(globals.management_url.as_ref(), environment.management_url.as_ref());
     let name = if origin == Origin::Environment { "EVBUS_MANAGEMENT_URL" } else { "--management-url" };
     let wrong = |because: String| Error::ManagementUrl { origin: name, because };
-    // There is always one: an empty list of URLs cannot be split into nothing.
-    let first = addresses.first().ok_or_else(|| wrong("no broker is named".to_owned()))?;
-    let derived = || {
-        let (scheme, port) = if first.tls { ("https", 15671) } else { ("http", 15672) };
-        format!("{scheme}://{}:{port}", first.host)
-    };
-    let text = text.cloned().unwrap_or_else(derived);
-    let mut url = Url::parse(text.trim()).map_err(|error| wrong(error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(wrong(format!("its scheme is {}, and http or https is expected", url.scheme())));
+    let mut addresses: Vec<ManagementAddress> = Vec::new();
+    // One that is named is one, whose user is that of the first broker unless it says otherwise.
+    for broker in brokers.iter().take(if text.is_some() { 1 } else { brokers.len() }) {
+        let beside = || {
+            let (scheme, port) = if broker.tls { ("https", 15671) } else { ("http", 15672) };
+            format!("{scheme}://{}:{port}", broker.host)
+        };
+        let address = management_address(&text.cloned().unwrap_or_else(beside), broker).map_err(wrong)?;
+        if !addresses.iter().any(|other| other.url == address.url && other.username == address.username) {
+            addresses.push(address);
+        }
     }
-    let mut address =
-        ManagementAddress { url: url.clone(), username: first.username.clone(), password: first.password.clone() };
+    Ok((addresses, origin))
+}
+
+fn management_address(text: &str, broker: &Address) -> Result<ManagementAddress, String> {
+    let mut url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("its scheme is {}, and http or https is expected", url.scheme()));
+    }
+    let (mut username, mut password) = (broker.username.clone(), broker.password.clone());
     if !url.username().is_empty() {
-        address.username = broker_url::decode("user", url.username()).map_err(wrong)?;
-        let password = url.password().unwrap_or_default();
-        address.password = broker_url::decode("password", password).map_err(wrong)?.into();
+        username = broker_url::decode("user", url.username())?;
+        password = broker_url::decode("password", url.password().unwrap_or_default())?.into();
     }
     // Only a URL that cannot be a base has no userinfo to remove, and http URLs always can.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
-    address.url = url;
-    Ok((address, origin))
+    Ok(ManagementAddress { url, username, password })
 }
 
 #[cfg(test)]
@@ -209,9 +220,10 @@ mod tests {
 
     #[test]
     fn the_management_api_is_looked_for_beside_the_broker() -> Result<(), Error> {
-        let of = |url| settings(Some(url), None).endpoint(None).map(|found| found.endpoint.management.url.to_string());
+        let of = |url| settings(Some(url), None).endpoint(None).map(|found| found.management);
         assert_eq!(of("amqp://u:p@h:5999")?, "http://h:15672/");
         assert_eq!(of("amqps://u:p@[::1]")?, "https://[::1]:15671/");
+        assert_eq!(of("amqp://a,amqps://b,amqp://a:5673")?, "http://a:15672/, https://b:15671/", "beside each, once");
         Ok(())
     }
 }

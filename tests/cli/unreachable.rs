@@ -129,6 +129,26 @@ fn of_several_brokers_each_failure_is_told() {
 }
 
 #[test]
+fn where_nothing_answers_at_all_no_plugin_is_blamed_and_every_address_is_tried() {
+    let web = peer(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
+    for command in [&["queues"][..], &["dlq", "list"]] {
+        let run = |management: &str| {
+            let done = evbus(command).and(["-o", "json"]).env("EVBUS_URL", "amqp://u:hunter2@127.0.0.1:1");
+            let done = done.env("EVBUS_MANAGEMENT_URL", management).done().ends_with(1);
+            let error: Value = serde_json::from_str(&done.err()).expect("one JSON object");
+            assert_eq!(error["error"]["code"], "no_management");
+            error["error"]["hint"].as_str().unwrap_or_default().to_owned()
+        };
+        let hint = run("http://127.0.0.1:1");
+        assert!(hint.starts_with("is the broker running?") && hint.contains("evbus doctor"), "{hint}");
+        let hint = run(&format!("http://127.0.0.1:{}", web.port));
+        assert!(hint.starts_with("is that the management port"), "something answered: {hint}");
+    }
+    let done = evbus(["queues"]).env("EVBUS_URL", "amqp://one.invalid,amqp://two.invalid").done().ends_with(1);
+    assert!(done.err().contains("http://one.invalid:15672 nor at http://two.invalid:15672"), "{}", done.whole());
+}
+
+#[test]
 fn a_certificate_file_that_cannot_be_used_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().join("empty.pem");

@@ -163,7 +163,7 @@ fn endpoint(live: &Live, user: &str) -> Endpoint {
             password: PASSWORD.into(),
         }],
         vhost: live.vhost.clone(),
-        management: ManagementAddress { url, username: user.to_owned(), password: PASSWORD.into() },
+        management: vec![ManagementAddress { url, username: user.to_owned(), password: PASSWORD.into() }],
         tls: TlsOptions::default(),
         connect_timeout: Duration::from_secs(10),
         timeout: Duration::from_secs(30),

@@ -87,3 +87,21 @@ fn filters_sort_and_rates_do_what_they_say() {
     let none = live.evbus(&["queues", "a.onee"]).done().ends_with(0);
     assert!(none.err().contains("did you mean a.one?"), "{}", none.whole());
 }
+
+#[test]
+fn a_virtual_host_that_is_not_there_or_not_ours_is_called_that() {
+    let Some(live) = broker("queues-vhost") else { return };
+    for command in [&["queues"][..], &["dlq", "list"], &["queues", "--rates"]] {
+        let gone = live.evbus(command).and(["--vhost", "nowhere"]).done().ends_with(1);
+        assert!(gone.err().contains("there is no virtual host nowhere"), "{}", gone.whole());
+        assert!(gone.err().contains("check --vhost") && !gone.err().contains("evbus queues lists"), "{}", gone.whole());
+    }
+    let name = format!("{}-stranger", live.vhost);
+    let user = json!({ "password": "secret", "tags": "management" });
+    live.api(reqwest::Method::PUT, &format!("users/{name}"), Some(user));
+    let url = live.url().replacen("guest:guest@", &format!("{name}:secret@"), 1);
+    let barred = live.evbus(&["queues"]).env("EVBUS_URL", url).done().ends_with(1);
+    live.api(reqwest::Method::DELETE, &format!("users/{name}"), None);
+    assert!(barred.err().contains("may not use the virtual host"), "{}", barred.whole());
+    assert!(barred.err().contains("set_permissions") && !barred.err().contains("set_user_tags"), "{}", barred.whole());
+}
