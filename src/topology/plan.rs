@@ -126,6 +126,12 @@ impl Change {
         self.blocked.is_none() && self.action != Action::Keep
     }
 
+    /// Whether it is not made, and the topology does without it.
+    #[must_use]
+    pub fn is_spared(&self) -> bool {
+        self.blocked.as_ref().is_some_and(|blocked| blocked.bearable)
+    }
+
     /// Whether it is wanted, not made, and missed.
     #[must_use]
     pub fn is_refused(&self) -> bool {

@@ -21,16 +21,21 @@ pub struct View<'a> {
     seen: u64,
     closed: Option<Closed>,
     told: (usize, usize, usize),
+    /// Of those that were skipped, how many the topology does without.
+    spared: usize,
+    /// What the broker had before could not be seen: nobody knows what was created and what was there.
+    blind: bool,
 }
 
 impl<'a> View<'a> {
     /// A view on that terminal.
     pub fn new(terminal: &'a mut Terminal) -> View<'a> {
-        View { terminal, progress: None, seen: 0, closed: None, told: (0, 0, 0) }
+        View { terminal, progress: None, seen: 0, closed: None, told: (0, 0, 0), spared: 0, blind: false }
     }
 
     /// Shows what would be done, and asks where there is anything to do.
     pub fn consent(&mut self, plan: &Plan, identity: &Identity, name: Option<&str>) -> Consent {
+        self.blind = plan.blind;
         plan::preview(self.terminal, plan, identity, name);
         let consent = if plan.is_empty() { Consent::Given } else { self.terminal.consent("apply this?") };
         if consent == Consent::Given {
@@ -56,6 +61,7 @@ impl<'a> View<'a> {
             }
             Event::Skipped(change, because) => {
                 self.told.2 += 1;
+                self.spared += usize::from(change.is_spared());
                 ("skipped", change, Some(*because))
             }
         };
@@ -79,10 +85,14 @@ impl<'a> View<'a> {
             return self.terminal.json(&line);
         }
         match error {
-            None if action == "create" => {
-                self.terminal.line(&format!("created {kind} {}", self.terminal.foreign(&name)))
+            None => {
+                let done = match action {
+                    "create" if self.blind => "declared",
+                    "create" => "created",
+                    _ => "updated",
+                };
+                self.terminal.line(&format!("{done} {kind} {}", self.terminal.foreign(&name)))
             }
-            None => self.terminal.line(&format!("updated {kind} {}", self.terminal.foreign(&name))),
             Some(error) => {
                 let error = self.terminal.foreign(error).replace('\n', " ");
                 let line = format!("{word} {kind} {}: {error}", self.terminal.foreign(&name));
@@ -105,9 +115,10 @@ impl<'a> View<'a> {
         }
         if self.terminal.is_json() {
             let report = outcome.as_ref().ok();
+            let unchanged = report.filter(|_| !self.blind).map(|report| report.unchanged);
             self.terminal.json(&json!({
                 "event": "summary", "applied": applied, "failed": failed, "skipped": skipped,
-                "unchanged": report.map(|report| report.unchanged), "interrupted": report.is_some_and(|report| report.interrupted),
+                "spared": self.spared, "unchanged": unchanged, "blind": self.blind, "interrupted": report.is_some_and(|report| report.interrupted),
             }))?;
         }
         let report = outcome?;
@@ -116,10 +127,17 @@ impl<'a> View<'a> {
             self.terminal.line(&if applied + failed + skipped == 0 && !report.interrupted {
                 format!("nothing to do: {} objects are as wanted", report.unchanged)
             } else {
-                format!(
-                    "{applied} applied, {failed} failed, {skipped} skipped, {} as wanted before{stopped}",
-                    report.unchanged
-                )
+                let spared = match self.spared {
+                    0 => String::new(),
+                    spared => format!(" ({spared} that the topology does without)"),
+                };
+                let before = if self.blind {
+                    "what was there before is not known".to_owned()
+                } else {
+                    format!("{} as wanted before", report.unchanged)
+                };
+                let word = if self.blind { "declared" } else { "applied" };
+                format!("{applied} {word}, {failed} failed, {skipped} skipped{spared}, {before}{stopped}")
             })?;
         }
         Ok(report)

@@ -96,8 +96,10 @@ fn document(plan: &Plan, identity: &Identity, name: Option<&str>) -> Value {
         "warnings": plan.warnings,
         "summary": {
             "create": count(Action::Create), "update": count(Action::Update), "replace": count(Action::Replace),
-            "delete": 0, "keep": count(Action::Keep), "blocked": plan.blocked(), "unchanged": plan.unchanged,
+            "delete": 0, "keep": count(Action::Keep), "blocked": plan.blocked(),
+            "unchanged": (!plan.blind).then_some(plan.unchanged),
         },
+        "blind": plan.blind,
     })
 }
 
