@@ -55,8 +55,15 @@ pub fn show(terminal: &mut Terminal, report: &Report, rates: bool, all_vhosts: b
         cells.push(note(queue));
         table.row(terminal, cells);
     }
+    // A name is what the next command is typed with: it is never broken. What is left out can be had from the other columns, or
+    // from a wider terminal.
+    let room = terminal.is_terminal().then(|| terminal.width());
+    let left_out = table.keep_whole(room, &["UNACKED", "TYPE", "CONSUMERS", "TOTAL", "NOTE"]);
     for line in table.lines(terminal) {
         terminal.line(&line)?;
+    }
+    if !left_out.is_empty() {
+        terminal.say(&format!("left out, for the terminal is too narrow: {}", left_out.join(", ").to_lowercase()));
     }
     Ok(())
 }
