@@ -5,11 +5,15 @@
 use std::fmt::Write as _;
 
 use clap::CommandFactory;
-use evbus::{cli::Cli, exit::Exit};
+use evbus::{
+    cli::Cli,
+    exit::Exit,
+    topology::{argument::ARGUMENTS, file::schema},
+};
 
 use crate::{
     support::{run::evbus, snapshot::same_as},
-    tree::text,
+    tree::{files, text},
 };
 
 fn block(what: &str) -> String {
@@ -78,4 +82,51 @@ fn the_two_commands_stand_at_its_top() {
     for command in ["./tests/with-rabbitmq cargo run --release -- demo", "./tests/with-rabbitmq cargo test"] {
         assert!(top.contains(command), "{command} is not at the top");
     }
+}
+
+#[test]
+fn lint_has_nothing_against_its_topology_files() {
+    let readme = text("README.md".as_ref());
+    let folder = tempfile::tempdir().expect("a folder");
+    let schema = text("src/ops/demo/EmailClassified-1.0.json".as_ref());
+    std::fs::write(folder.path().join("EmailClassified-1.0.json"), schema).expect("it is written");
+    let blocks: Vec<&str> = readme.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert_eq!(blocks.len(), 2, "the tour's and the one that shows every section");
+    for block in blocks {
+        std::fs::write(folder.path().join("evbus.yaml"), block).expect("it is written");
+        let done = evbus(["lint", "--level", "info"]).within(folder.path()).done().ends_with(0);
+        assert_eq!(done.out(), "nothing found\n");
+    }
+}
+
+/// The keys of every map of the format, but those that are arguments of queues.
+fn keys(schema: &serde_json::Value, found: &mut Vec<String>) {
+    match schema {
+        serde_json::Value::Object(map) => {
+            for (name, inner) in map.get("properties").and_then(serde_json::Value::as_object).into_iter().flatten() {
+                if !ARGUMENTS.iter().any(|argument| argument.key == name) {
+                    found.push(name.clone());
+                }
+                keys(inner, found);
+            }
+            map.iter().filter(|(name, _)| *name != "properties").for_each(|(_, inner)| keys(inner, found));
+        }
+        serde_json::Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => (),
+    }
+}
+
+#[test]
+fn it_tells_of_every_key_of_the_topology_file_and_of_every_rule_of_lint() {
+    let readme = text("README.md".as_ref());
+    let section = readme.split("\n## ").find(|section| section.starts_with("The topology file")).expect("a section");
+    let mut missing = Vec::new();
+    keys(&schema(), &mut missing);
+    for file in files().iter().filter(|file| file.starts_with("src/topology/lint") || file.ends_with("ops/lint.rs")) {
+        missing
+            .extend(text(file).split("rule: \"").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())));
+    }
+    assert!(missing.len() > 60, "{missing:?}");
+    missing.retain(|word| !section.contains(&format!("`{word}`")) && !section.contains(&format!("`{word}: ")));
+    assert!(missing.is_empty(), "the README does not tell of {missing:?}");
 }
