@@ -14,7 +14,7 @@ use lapin::{Confirmation, message::BasicReturnMessage, options::BasicPublishOpti
 
 use super::{
     Connection, Error,
-    ledger::{Ledger, Returned},
+    ledger::{Answer, Ledger, Returned},
     wire,
 };
 use crate::message::{Message, Properties};
@@ -78,7 +78,7 @@ pub struct Publisher {
     properties_max: usize,
     sending: FuturesUnordered<Sending>,
     ledger: Ledger,
-    failure: Option<Error>,
+    ended: Option<Error>,
 }
 
 impl Publisher {
@@ -89,14 +89,8 @@ impl Publisher {
             .await
             .map_err(|e| Error::from_lapin(&e))?;
         let properties_max = connection.properties_max();
-        Ok(Publisher {
-            channel,
-            window,
-            properties_max,
-            sending: FuturesUnordered::new(),
-            ledger: Ledger::default(),
-            failure: None,
-        })
+        let (sending, ledger) = (FuturesUnordered::new(), Ledger::default());
+        Ok(Publisher { channel, window, properties_max, sending, ledger, ended: None })
     }
 
     /// Whether one more message of that many bytes fits into the window.
@@ -140,7 +134,7 @@ impl Publisher {
         // The first poll queues the frames: doing it here, and not whenever the set gets round to it, keeps the order. Nobody is to
         // be woken by it: the set polls whatever is new to it.
         match sending.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready((number, answer)) => self.answered(number, answer),
+            Poll::Ready((number, answer)) => self.enter(number, answer),
             Poll::Pending => self.sending.push(sending),
         }
         Ok(())
@@ -149,7 +143,7 @@ impl Publisher {
     /// Takes up the confirmations that have come already.
     pub fn take_up(&mut self) {
         while let Some(Some((number, answer))) = self.sending.next().now_or_never() {
-            self.answered(number, answer);
+            self.enter(number, answer);
         }
     }
 
@@ -170,32 +164,37 @@ impl Publisher {
     /// Waits until one more confirmation has come; at once when none is outstanding. May be dropped while it waits.
     pub async fn await_confirmation(&mut self) {
         if let Some((number, answer)) = self.sending.next().await {
-            self.answered(number, answer);
+            self.enter(number, answer);
         }
-    }
-
-    fn answered(&mut self, number: u64, answer: lapin::Result<Confirmation>) {
-        let answer = match answer {
-            Ok(Confirmation::Ack(returned)) => Ok((true, returned.map(given_back))),
-            Ok(Confirmation::Nack(returned)) => Ok((false, returned.map(given_back))),
-            Ok(Confirmation::NotRequested) => Err("the channel does not confirm".to_owned()),
-            Err(error) => {
-                // The first one tells what ended the channel; those behind it only that it has ended.
-                let failure = self.failure.get_or_insert_with(|| Error::from_lapin(&error).needing("write"));
-                Err(failure.to_string())
-            }
-        };
-        self.ledger.answer(number, answer);
-    }
-
-    /// What ended the channel, told once: nothing that is published after it arrives.
-    pub fn take_failure(&mut self) -> Option<Error> {
-        self.failure.take()
     }
 
     /// A fate that is known already, without waiting.
     pub fn take_settled(&mut self) -> Option<(u64, Fate)> {
         self.ledger.take()
+    }
+
+    /// Whether the channel has ended, so that nothing that is published from now on can arrive.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// What ended the channel, if something has: the broker's own reason where it gave one.
+    pub fn take_end(&mut self) -> Option<Error> {
+        self.ended.take()
+    }
+
+    /// Enters an answer, and keeps what it says of an end. What is published on a channel that has ended only learns that it has:
+    /// the broker's reason comes with what was on its way.
+    fn enter(&mut self, number: u64, answer: lapin::Result<Confirmation>) {
+        let answer = answer.map_err(|error| {
+            let error = Error::from_lapin(&error).needing("write");
+            match &mut self.ended {
+                Some(known) if !matches!(known, Error::Lost { .. }) => known.to_string(),
+                ended => ended.insert(error).to_string(),
+            }
+        });
+        self.ledger.answer(number, meaning(answer));
     }
 
     /// Gives up waiting: everything not settled becomes [`Fate::Unknown`].
@@ -207,6 +206,15 @@ impl Publisher {
     /// Closes the channel; what is not settled stays unknown.
     pub async fn close(self) {
         let _ = tokio::time::timeout(super::CLOSING, self.channel.close(200, "done".into())).await;
+    }
+}
+
+/// What lapin's answer to a publish says.
+fn meaning(answer: Result<Confirmation, String>) -> Answer {
+    match answer? {
+        Confirmation::Ack(returned) => Ok((true, returned.map(given_back))),
+        Confirmation::Nack(returned) => Ok((false, returned.map(given_back))),
+        Confirmation::NotRequested => Err("the channel does not confirm".to_owned()),
     }
 }
 

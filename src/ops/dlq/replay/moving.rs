@@ -99,6 +99,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         if let Err(error) = self.settle_all(reading).await {
             self.stop(error);
         }
+        if let Some(error) = self.publisher.take_end() {
+            self.stop(error.into());
+        }
         self.stay_all(reading, ahead).await;
     }
 
@@ -130,8 +133,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             self.publisher.take_up();
             // Where nothing has come, it may be acknowledgements that the broker waits for.
             self.settle(reading, if burst > 0 { ACKNOWLEDGE } else { 1 }).await?;
-            if let Some(error) = self.publisher.take_failure() {
-                return Err(error.into());
+            if self.publisher.has_ended() {
+                return Ok(());
             }
             if burst > 0 {
                 tokio::time::sleep(PAUSE).await;
