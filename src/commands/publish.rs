@@ -1,21 +1,25 @@
 //! `evbus publish`
 
 use std::{
-    io::{BufRead, Read},
+    io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use crate::{
+    broker::{self, Broker},
     catalog::schema::Schema,
     commands::{Context, Outcome},
     duration::rate,
     exit::Exit,
-    failure::Failure,
+    failure::{Failure, Missing},
     nearest,
     ops::publish::{
         self, Report,
-        compose::{Composer, Described, Outgoing, Wrong},
+        compose::{Composer, Described},
+        known::Known,
+        source::{self, Invalid, Item, Source},
     },
     terminal::neutralise,
     topology::file::Topology,
@@ -24,7 +28,8 @@ use crate::{
 
 /// Send events in the bus's envelope, checked against the catalog
 ///
-/// Everything is published mandatory and confirmed. What is routed nowhere is an error.
+/// Everything is published mandatory and confirmed. What is routed nowhere is an error. A file is checked as a whole before its first
+/// line is sent; the lines of a pipe are sent as they come, up to the first that cannot be.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The event, as the topology file names it
@@ -76,33 +81,44 @@ pub struct Args {
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let file = context.topology()?;
     let topology = file.as_ref().map(|file| &file.topology);
-    let composer = Composer {
-        event: args.event.as_deref().map(|name| event(name, args, topology)).transpose()?,
+    let mut composer = Composer {
+        event: args.event.as_deref().map(|name| event(name, args, topology)).transpose()?.map(Arc::new),
+        known: topology.map(|topology| Known::of(&topology.events)).unwrap_or_default(),
         exchange: args.exchange.clone(),
         bus: topology.map(|topology| topology.bus().to_owned()),
         key: args.key.clone(),
         correlation_id: args.correlation_id.clone(),
         raw: args.raw,
     };
-    let outgoing = match &args.from {
-        Some(path) => lines(&composer, path)?,
-        None => vec![composer.payload(&data(args.data.as_deref())?).map_err(|wrong| invalid("the payload", &wrong))?],
+    let (place, source) = match &args.from {
+        Some(path) => (place(path), open(path)?),
+        None => ("the payload".to_owned(), Source::Payload(data(args, &composer, context)?)),
     };
+    if matches!(source, Source::Pipe(_)) && args.count != 1 {
+        return Err(Failure::usage(
+            "count",
+            format!("{place} can be read only once, and --count wants it {} times", args.count),
+        )
+        .hint("write it to a file, and name that: --from FILE"));
+    }
+    let (source, total) = checked(source, &place, &mut composer, args, context)?;
     if args.dry_run {
-        let total = outgoing.len() as u64 * args.count;
-        context.terminal.line(&format!("{total} would be published"))?;
+        View::new(&mut context.terminal, None).would_publish(total.unwrap_or(0))?;
         return Ok(Exit::Done);
     }
     let vhost = topology.and_then(|topology| topology.vhost.as_deref());
     let broker = context.broker(vhost.map(String::as_str))?;
-    let repeated = (0..args.count).flat_map(|_| outgoing.iter().map(Outgoing::letter));
-    let request = publish::Request { letters: repeated, pace: args.rate, timeout: context.settings.timeout() };
-    let mut view = View::new(&mut context.terminal);
+    let items = source.feed(composer, args.count);
+    let request = publish::Request { items, total, pace: args.rate, timeout: context.settings.timeout() };
+    let mut view = View::new(&mut context.terminal, total);
     let report = publish::run(&broker, request, &context.interrupt, &mut |event| view.event(&event)).await?;
     view.finish(&report)?;
     let exit = exit(&report);
-    if let Some(error) = report.stopped {
-        return Err(Failure::from(error).exiting(exit));
+    if let Some(error) = &report.stopped {
+        return Err(ended(error, &broker, topology).await.exiting(exit));
+    }
+    if let Some(invalid) = report.stopped_at {
+        return Err(Failure::invalid(&place, &[invalid], 1, exit == Exit::Usage).exiting(exit));
     }
     match view.unroutable() {
         Some((exchange, key)) => {
@@ -114,15 +130,38 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
 }
 
 fn exit(report: &Report) -> Exit {
+    let somebody_has_some = report.published > 0;
     if report.interrupted {
-        Exit::Interrupted
-    } else if report.unroutable + report.refused + report.unknown == 0 && report.stopped.is_none() {
-        Exit::Done
-    } else if report.published > 0 || report.unknown > 0 {
-        Exit::Partial
-    } else {
-        Exit::Failed
+        return Exit::Interrupted;
     }
+    match &report.stopped {
+        // The broker refused what it was sent: of what is unknown it refused at least one, and is not known to have any.
+        Some(error) if !error.is_loss() && !somebody_has_some => Exit::Failed,
+        _ if report.stopped_at.is_some() && report.settled() == 0 => Exit::Usage,
+        None if report.stopped_at.is_none() && report.unroutable + report.refused + report.unknown == 0 => Exit::Done,
+        _ if somebody_has_some || report.unknown > 0 => Exit::Partial,
+        _ => Exit::Failed,
+    }
+}
+
+/// What the broker ended the run with, and what is known of the exchange where that is missing.
+async fn ended(error: &broker::Error, broker: &Broker, topology: Option<&Topology>) -> Failure {
+    let planned: Vec<&str> = topology
+        .into_iter()
+        .flat_map(|topology| {
+            let others = topology.exchanges.iter().map(|exchange| exchange.spec.name.as_str());
+            topology.has_bus().then(|| topology.bus()).into_iter().chain(others)
+        })
+        .collect();
+    let near = match Failure::missing_exchange(error) {
+        Some(name) if planned.contains(&name) => {
+            return Failure::publishing(error, &broker.identity(), &Missing::Planned);
+        }
+        Some(name) => publish::nearest_exchange(broker, name, &planned).await,
+        None => None,
+    };
+    let missing = near.as_deref().map_or(Missing::Unknown, Missing::Near);
+    Failure::publishing(error, &broker.identity(), &missing)
 }
 
 fn unroutable(count: u64, exchange: &str, key: &str, nearest: Option<&str>) -> Failure {
@@ -173,48 +212,86 @@ fn event(name: &str, args: &Args, topology: Option<&Topology>) -> Result<Describ
     })
 }
 
-/// The letters of a file; any line that cannot be sent keeps all of them here.
-fn lines<'a>(composer: &'a Composer, path: &Path) -> Result<Vec<Outgoing<'a>>, Failure> {
-    let unreadable =
-        |error: std::io::Error| Failure::usage("from", format!("cannot read {}", path.display())).because(error);
-    let reader: Box<dyn BufRead> = if path.as_os_str() == "-" {
-        Box::new(std::io::stdin().lock())
-    } else {
-        Box::new(std::io::BufReader::new(std::fs::File::open(path).map_err(unreadable)?))
-    };
-    let (letters, wrong) = composer.lines(reader).map_err(unreadable)?;
-    if wrong.is_empty() {
-        return Ok(letters);
-    }
-    let message = format!("{} lines of {} cannot be sent; nothing was sent", wrong.len(), path.display());
-    let mut causes: Vec<String> =
-        wrong.iter().take(20).map(|(number, wrong)| format!("line {number}: {}", wrong.texts().join("; "))).collect();
-    if wrong.len() > 20 {
-        causes.push(format!("and {} more", wrong.len() - 20));
-    }
-    Err(Failure { causes, ..Failure::usage("invalid", message) })
+fn place(path: &Path) -> String {
+    if path.as_os_str() == "-" { "stdin".to_owned() } else { path.display().to_string() }
 }
 
-fn invalid(what: &str, wrong: &Wrong) -> Failure {
-    let message = match wrong {
-        Wrong::Violations(found) if found.len() == 1 => format!("{what} breaks its schema; nothing was sent"),
-        Wrong::Violations(found) => format!("{what} breaks its schema in {} places; nothing was sent", found.len()),
-        _ => format!("{what} cannot be sent"),
+fn open(path: &Path) -> Result<Source, Failure> {
+    Source::open(path).map_err(|error| unreadable(&place(path), error))
+}
+
+fn unreadable(place: &str, error: std::io::Error) -> Failure {
+    Failure::usage("from", format!("cannot read {place}")).because(error)
+}
+
+/// The source, and how many there are to send where that can be known: any line of a file that cannot be sent keeps all of it here. A
+/// pipe is only read to its end where nothing is to be sent.
+fn checked(
+    source: Source,
+    place: &str,
+    composer: &mut Composer,
+    args: &Args,
+    context: &mut Context,
+) -> Result<(Source, Option<u64>), Failure> {
+    let mut view = View::new(&mut context.terminal, None);
+    let (mut sendable, mut skipped, mut wrong, mut first) = (0, 0, 0, Vec::new());
+    let each = |item| {
+        match item {
+            Item::Send(_) => sendable += 1,
+            Item::Skipped => skipped += 1,
+            Item::Invalid(invalid) => {
+                view.invalid(&invalid);
+                wrong += 1;
+                if Failure::wants_more_invalid(&first) {
+                    first.push(invalid);
+                }
+            }
+        }
+        true
     };
-    let failure = Failure { causes: wrong.texts(), ..Failure::usage("invalid", message) };
-    match wrong {
-        Wrong::NoExchange => failure.hint("name one: --exchange NAME, or a topology file: -f FILE"),
-        Wrong::NoKey => failure.hint("give one: --key KEY"),
-        _ => failure,
+    let source = match source {
+        Source::Payload(_) => return Ok((source, Some(args.count))),
+        Source::Pipe(_) if !args.dry_run => return Ok((source, None)),
+        Source::Pipe(mut reader) => {
+            source::read(&mut reader, composer, each).map_err(|error| unreadable(place, error))?;
+            Source::Pipe(reader)
+        }
+        Source::File(path) => {
+            let file = std::fs::File::open(&path).map_err(|error| unreadable(place, error))?;
+            source::read(&mut std::io::BufReader::new(file), composer, each)
+                .map_err(|error| unreadable(place, error))?;
+            Source::File(path)
+        }
+    };
+    if wrong > 0 {
+        view.finish(&Report { invalid: wrong, skipped, not_sent: Some(sendable), ..Report::default() })?;
+        return Err(Failure::invalid(place, &first, wrong, true));
     }
+    if args.dry_run {
+        view.skipped(skipped);
+    }
+    Ok((source, Some(sendable * args.count)))
 }
 
 fn name(exchange: &str) -> String {
     if exchange.is_empty() { "the default exchange".to_owned() } else { format!("exchange {exchange}") }
 }
 
+/// The payload that `--data` means.
+fn data(args: &Args, composer: &Composer, context: &mut Context) -> Result<publish::compose::Outgoing, Failure> {
+    composer.payload(&bytes(args.data.as_deref())?).or_else(|wrong| {
+        let invalid = Invalid { line: None, wrong };
+        let mut view = View::new(&mut context.terminal, None);
+        if context.settings.manner().format == crate::terminal::Format::Json {
+            view.invalid(&invalid);
+            view.finish(&Report { invalid: 1, not_sent: Some(0), ..Report::default() })?;
+        }
+        Err(Failure::invalid("the payload", &[invalid], 1, true))
+    })
+}
+
 /// The bytes that `--data` means.
-fn data(text: Option<&str>) -> Result<Vec<u8>, Failure> {
+fn bytes(text: Option<&str>) -> Result<Vec<u8>, Failure> {
     let read = |what: String, result: std::io::Result<Vec<u8>>| {
         result.map_err(|error| Failure::usage("data", format!("cannot read {what}")).because(error))
     };

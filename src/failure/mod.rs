@@ -6,6 +6,7 @@
 mod broker;
 mod demo;
 mod dlq;
+mod publish;
 mod sandbox;
 mod schema;
 mod settings;
@@ -14,6 +15,7 @@ mod topology;
 use std::borrow::Cow;
 
 pub use broker::word;
+pub use publish::Missing;
 
 use crate::{exit::Exit, terminal::Closed};
 

@@ -45,6 +45,10 @@ fn publishing_ends_with_the_reason_and_nothing_is_sent_afterwards() {
     assert!(matches!(done.code(), Some(1 | 3)), "{}", done.whole());
     let error: Value = done.err().lines().last().and_then(|line| serde_json::from_str(line).ok()).unwrap_or_default();
     assert_eq!(error["error"]["code"], "blocked", "{}", done.whole());
+    // One message alone is on its way before the broker says so.
+    let one = live.evbus(&["publish", "--exchange", "", "--key", "other", "--data", "1", "--timeout", "2s"]).done();
+    assert!(one.err().contains("takes no messages for now"), "{}", one.whole());
+    assert!(!one.err().contains("did not come in time"), "{}", one.whole());
     own.end_alarm();
     // Its connection is gone: what it did not confirm may be there, and no more than what it called unknown.
     let summary = done.summary();

@@ -1,9 +1,10 @@
-//! Letters from payloads and records: envelope, schema, address. Nothing is sent here; what is wrong is told before anything is.
+//! Letters from payloads and records: envelope, schema, address. Nothing is sent here.
 
-use std::io::{self, BufRead};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::known::Known;
 use crate::{
     broker::Letter,
     catalog::{
@@ -30,7 +31,9 @@ pub struct Described {
 /// How payloads and records become letters.
 pub struct Composer {
     /// The event, where the catalog tells one.
-    pub event: Option<Described>,
+    pub event: Option<Arc<Described>>,
+    /// What the catalog knows of events that records say they are.
+    pub known: Known,
     /// The exchange; for records, instead of their own.
     pub exchange: Option<String>,
     /// The exchange of the catalog, where no other is named.
@@ -39,38 +42,47 @@ pub struct Composer {
     pub key: Option<String>,
     /// What everything belongs to.
     pub correlation_id: Option<String>,
-    /// Data is the whole body, without an envelope.
+    /// Data is the whole body, without an envelope; neither it nor a record is held against a schema.
     pub raw: bool,
 }
 
-/// What can be sent, and the numbers of the lines that cannot.
-pub type Lines<'a> = (Vec<Outgoing<'a>>, Vec<(u64, Wrong)>);
+/// Something to send, any number of times: a whole letter, or one that gets its id and time when it is sent.
+#[derive(Clone)]
+pub struct Outgoing(Arc<Content>);
 
-/// Something to send: a whole letter, or an event that gets its id and time when it is sent.
-pub struct Outgoing<'a>(Content<'a>);
-
-#[allow(clippy::large_enum_variant, reason = "nearly all of a long list are whole letters")]
-enum Content<'a> {
-    Whole(Letter),
-    Event { composer: &'a Composer, event: &'a Described, exchange: String, payload: Box<RawValue> },
+enum Content {
+    Record(Letter),
+    Bare {
+        letter: Letter,
+    },
+    Event {
+        event: Arc<Described>,
+        exchange: String,
+        key: String,
+        correlation_id: Option<String>,
+        payload: Box<RawValue>,
+    },
 }
 
-impl Outgoing<'_> {
+impl Outgoing {
     /// The letter of this moment.
     #[must_use]
     pub fn letter(&self) -> Letter {
-        match &self.0 {
-            Content::Whole(letter) => letter.clone(),
-            Content::Event { composer, event, exchange, payload } => {
+        match &*self.0 {
+            Content::Record(letter) => letter.clone(),
+            Content::Bare { letter } => {
+                let message_id = Some(uuid::Uuid::now_v7().to_string());
+                Letter { properties: Properties { message_id, ..letter.properties.clone() }, ..letter.clone() }
+            }
+            Content::Event { event, exchange, key, correlation_id, payload } => {
                 let described = envelope::Event {
                     event_type: &event.event_type,
                     version: &event.version,
                     source_service: &event.source,
-                    correlation_id: composer.correlation_id.as_deref(),
+                    correlation_id: correlation_id.as_deref(),
                 };
                 let (properties, body) = envelope::seal(&described, payload, jiff::Timestamp::now());
-                let routing_key = composer.key.clone().unwrap_or_else(|| event.key.clone());
-                Letter { exchange: exchange.clone(), routing_key, properties, body }
+                Letter { exchange: exchange.clone(), routing_key: key.clone(), properties, body }
             }
         }
     }
@@ -85,6 +97,8 @@ pub enum Wrong {
     NoExchange,
     /// Nothing says with which key it goes.
     NoKey,
+    /// It is no record, and nothing says where a payload goes.
+    NoRecord,
     /// It cannot be read.
     Unreadable(String),
 }
@@ -103,6 +117,10 @@ impl Wrong {
                 .collect(),
             Wrong::NoExchange => vec!["nothing says which exchange it goes to".to_owned()],
             Wrong::NoKey => vec!["nothing says with which key it goes".to_owned()],
+            Wrong::NoRecord => vec![format!(
+                "it is no record (its format is not {}), and without an EVENT or --key nothing says where a payload goes",
+                record::FORMAT
+            )],
             Wrong::Unreadable(what) => vec![what.clone()],
         }
     }
@@ -113,18 +131,18 @@ impl Composer {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn payload(&self, data: &[u8]) -> Result<Outgoing<'_>, Wrong> {
+    pub fn payload(&self, data: &[u8]) -> Result<Outgoing, Wrong> {
         let exchange = self.exchange.clone().or_else(|| self.bus.clone()).ok_or(Wrong::NoExchange)?;
         let Some(event) = self.event.as_ref().filter(|_| !self.raw) else {
             let known = self.event.as_ref().map(|event| event.key.clone());
             let routing_key = self.key.clone().or(known).ok_or(Wrong::NoKey)?;
             let properties = Properties {
                 delivery_mode: Some(2),
-                message_id: Some(uuid::Uuid::now_v7().to_string()),
                 correlation_id: self.correlation_id.clone(),
                 ..Properties::default()
             };
-            return Ok(Outgoing(Content::Whole(Letter { exchange, routing_key, properties, body: data.to_vec() })));
+            let letter = Letter { exchange, routing_key, properties, body: data.to_vec() };
+            return Ok(Outgoing(Arc::new(Content::Bare { letter })));
         };
         let text = std::str::from_utf8(data).map_err(|_| Wrong::Unreadable("it is not UTF-8".to_owned()))?;
         let not_json = |error: serde_json::Error| Wrong::Unreadable(format!("it is not JSON: {error}"));
@@ -135,46 +153,36 @@ impl Composer {
                 return Err(Wrong::Violations(violations));
             }
         }
-        Ok(Outgoing(Content::Event { composer: self, event, exchange, payload }))
+        let key = self.key.clone().unwrap_or_else(|| event.key.clone());
+        let (event, correlation_id) = (Arc::clone(event), self.correlation_id.clone());
+        Ok(Outgoing(Arc::new(Content::Event { event, exchange, key, correlation_id, payload })))
     }
 
-    /// What the lines of a file become: records as evbus writes them, and payloads. Lines that are neither, as summaries are, are
-    /// passed over.
+    /// What a record becomes. Its address and its body must be there: what is left out would be sent somewhere else, or empty.
     ///
     /// # Errors
-    /// What cannot be read; the lines that cannot be sent are told with their numbers, beside those that can.
-    pub fn lines(&self, reader: impl BufRead) -> io::Result<Lines<'_>> {
-        let (mut letters, mut wrong) = (Vec::new(), Vec::new());
-        for (number, line) in (1..).zip(reader.split(b'\n')) {
-            let line = line?;
-            let line = line.trim_ascii();
-            if line.is_empty()
-                || line.starts_with(b"{\"event\":\"")
-                || line.starts_with(b"{\"format\":\"evbus.archive/")
-            {
-                continue;
-            }
-            let is_record = line.starts_with(b"{\"format\":\"evbus.message/");
-            match if is_record { self.record(line) } else { self.payload(line) } {
-                Ok(letter) => letters.push(letter),
-                Err(why) => wrong.push((number, why)),
-            }
+    /// Everything that is wrong with it.
+    pub fn record(&mut self, line: &[u8], has: impl Fn(&str) -> bool) -> Result<Outgoing, Wrong> {
+        let told = |name: &str, otherwise: Option<&String>| otherwise.is_some() || has(name);
+        if !told("exchange", self.exchange.as_ref()) {
+            return Err(Wrong::NoExchange);
         }
-        Ok((letters, wrong))
-    }
-
-    fn record(&self, line: &[u8]) -> Result<Outgoing<'_>, Wrong> {
+        if !told("routing_key", self.key.as_ref()) {
+            return Err(Wrong::NoKey);
+        }
+        if !has("body") {
+            return Err(Wrong::Unreadable("it has no body".to_owned()));
+        }
         let (_, message) = record::read(line).map_err(|error| Wrong::Unreadable(error.to_string()))?;
+        if !self.raw {
+            self.known.check(&message)?;
+        }
         let Message { exchange, routing_key, .. } = &message;
         let exchange = self.exchange.clone().unwrap_or_else(|| exchange.clone());
         let routing_key = self.key.clone().unwrap_or_else(|| routing_key.clone());
         // Nothing is sent in another user's name: the broker would close the channel.
         let travelling = travel::put_back(message, "");
-        Ok(Outgoing(Content::Whole(Letter {
-            exchange,
-            routing_key,
-            properties: travelling.properties,
-            body: travelling.body,
-        })))
+        let letter = Letter { exchange, routing_key, properties: travelling.properties, body: travelling.body };
+        Ok(Outgoing(Arc::new(Content::Record(letter))))
     }
 }
