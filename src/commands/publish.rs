@@ -281,8 +281,8 @@ fn name(exchange: &str) -> String {
 fn data(args: &Args, composer: &Composer, context: &mut Context) -> Result<publish::compose::Outgoing, Failure> {
     composer.payload(&bytes(args.data.as_deref())?).or_else(|wrong| {
         let invalid = Invalid { line: None, wrong };
-        let mut view = View::new(&mut context.terminal, None);
-        if context.settings.manner().format == crate::terminal::Format::Json {
+        if context.terminal.is_json() {
+            let mut view = View::new(&mut context.terminal, None);
             view.invalid(&invalid);
             view.finish(&Report { invalid: 1, not_sent: Some(0), ..Report::default() })?;
         }

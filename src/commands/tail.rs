@@ -8,8 +8,11 @@ use crate::{
     exit::Exit,
     failure::Failure,
     message::selector::Selector,
+    nearest,
     ops::tail,
-    views::tail::View,
+    terminal::{Terminal, neutralise},
+    topology::{file::Topology, routing::topic_matches},
+    views::tail::{View, reader_gone},
 };
 
 /// Show events as they pass, harmlessly
@@ -77,16 +80,19 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             "traffic of the default exchange cannot be watched: nothing can be bound to it",
         ));
     }
-    let known = |pattern: &String| {
-        let event = topology.and_then(|topology| topology.event(pattern));
-        event.map_or_else(|| pattern.clone(), |event| event.routing_key.to_string())
-    };
+    let mut patterns = Vec::with_capacity(args.patterns.len());
+    for pattern in &args.patterns {
+        patterns.push(match topology {
+            Some(topology) => key(pattern, topology, args.exchange.is_some(), &context.terminal)?,
+            None => pattern.clone(),
+        });
+    }
     let vhost = topology.and_then(|topology| topology.vhost.as_deref());
     let broker = context.broker(vhost.map(String::as_str))?;
     let chance = uuid::Uuid::new_v4().simple().to_string();
     let request = tail::Request {
         exchange,
-        patterns: args.patterns.iter().map(known).collect(),
+        patterns,
         selector: Selector {
             expression: args.expression.as_deref().map(selection::expression).transpose()?,
             ..Selector::default()
@@ -98,7 +104,11 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         queue: format!("evbus-tail-{}-{}-{}", context.settings.hostname(), std::process::id(), &chance[..8]),
     };
     let mut view = View::new(&mut context.terminal, &request.patterns, args.ready);
-    let report = tail::run(&broker, &request, &context.interrupt, |event| view.event(&event)).await?;
+    let gone = reader_gone();
+    let report = tail::run(&broker, &request, &context.interrupt, gone, |event| view.event(&event)).await?;
+    if report.reader_gone {
+        return Err(Failure::reader_gone());
+    }
     view.finish(&report)?;
     let exit = if report.interrupted {
         Exit::Interrupted
@@ -113,5 +123,31 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             Err(Failure::from(error).exiting(exit))
         }
         None => Ok(exit),
+    }
+}
+
+/// The key that a pattern means: that of the event it names, else itself. A word near an event's name is a slip, unless an exchange was
+/// named, where anything can be a key; another pattern that no event of the catalog has a key for is warned of.
+fn key(pattern: &str, topology: &Topology, is_elsewhere: bool, terminal: &Terminal) -> Result<String, Failure> {
+    if let Some(event) = topology.event(pattern) {
+        return Ok(event.routing_key.to_string());
+    }
+    let is_passed = topology.events.iter().any(|event| topic_matches(pattern, &event.routing_key));
+    if is_elsewhere || is_passed || topology.events.is_empty() {
+        return Ok(pattern.to_owned());
+    }
+    let names = topology.events.iter().map(|event| event.name.as_str());
+    let shown = neutralise(pattern);
+    match nearest::among(pattern, names) {
+        Some(near) if !pattern.contains(['.', '*', '#']) => {
+            Err(Failure::usage("unknown_event", format!("the catalog has no event {shown}, and none with that key"))
+                .hint(format!("did you mean {near}? If a key is meant, --exchange {} takes it as one", topology.bus())))
+        }
+        _ => {
+            let keys = topology.events.iter().map(|event| event.routing_key.as_str());
+            let near = nearest::among(pattern, keys).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            terminal.warn(&format!("no event of the catalog has a name or key that {shown} matches{near}"));
+            Ok(pattern.to_owned())
+        }
     }
 }

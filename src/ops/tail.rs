@@ -59,6 +59,8 @@ pub struct Report {
     pub undecided: u64,
     /// The operator ended it.
     pub interrupted: bool,
+    /// Nobody reads what is shown any more.
+    pub reader_gone: bool,
     /// What ended it early.
     pub stopped: Option<broker::Error>,
 }
@@ -67,10 +69,12 @@ pub struct Report {
 const PREFETCH: u16 = 200;
 /// How long writing one message may take before the queue is asked whether it ran over meanwhile.
 const STALL: Duration = Duration::from_millis(50);
+/// How long acknowledgements wait for others to go with.
+const GATHER: Duration = Duration::from_millis(200);
 /// How often the queue is asked whether it is full.
 const GLANCE: Duration = Duration::from_millis(500);
 
-/// Watches until something ends it. The listener answers whether to go on.
+/// Watches until something ends it: the listener answers whether to go on, and `gone` returns when nobody reads any more.
 ///
 /// # Errors
 /// When the exchange is missing, or a permission; what ends it later is in [`Report::stopped`].
@@ -78,6 +82,7 @@ pub async fn run(
     broker: &Broker,
     request: &Request,
     interrupt: &Interrupt,
+    gone: impl Future<Output = ()>,
     mut listen: impl FnMut(Event<'_>) -> bool,
 ) -> Result<Report, broker::Error> {
     let connection = Arc::new(broker.connect("evbus tail").await?);
@@ -91,14 +96,24 @@ pub async fn run(
     let mut last = began;
     let full = Watcher::of(&connection, request);
     let mut receipts = Vec::new();
+    tokio::pin!(gone);
     while request.limit.is_none_or(|limit| report.shown < limit) {
         let ends = [request.duration.map(|time| began + time), request.idle.map(|time| last + time)];
         let end = ends.into_iter().flatten().min();
         let next = tokio::select! {
             biased;
             () = interrupt.raised() => { report.interrupted = true; break }
+            () = &mut gone => { report.reader_gone = true; break }
             () = sleep_until(end) => break,
             next = deliveries.next() => next,
+            // When traffic stops the last messages must not look as if somebody still worked at them.
+            () = tokio::time::sleep(GATHER), if !receipts.is_empty() => {
+                if let Err(error) = deliveries.acknowledge(receipts.drain(..)).await {
+                    report.stopped = Some(error);
+                    break;
+                }
+                continue;
+            }
         };
         let Delivery { message, receipt } = match next {
             Ok(delivery) => delivery,

@@ -1,6 +1,9 @@
 //! What tail shows: a line per message for people, a record per message for programs.
 
+use std::os::fd::AsFd;
+
 use serde_json::json;
+use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{
     message::{Message, record, selector},
@@ -75,6 +78,20 @@ impl<'a> View<'a> {
         }
         Ok(())
     }
+}
+
+/// Returns when whoever reads our stdout through a pipe has gone, also while there is nothing to write; never where stdout is a file.
+pub async fn reader_gone() {
+    let copy = std::io::stdout().as_fd().try_clone_to_owned();
+    // Nothing is written through this one, so that it need not be told apart from other streams, nor made not to block.
+    let Ok(out) = copy.and_then(Sender::from_owned_fd_unchecked) else { return std::future::pending().await };
+    while let Ok(ready) = out.ready(Interest::ERROR).await {
+        if ready.is_error() {
+            return;
+        }
+    }
+    // The runtime is ending, and so are we.
+    std::future::pending::<()>().await;
 }
 
 /// What an event says: the payload of its envelope, else the whole body.

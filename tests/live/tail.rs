@@ -97,6 +97,55 @@ fn a_closed_pipe_and_ctrl_c_end_it_in_order() {
 }
 
 #[test]
+fn a_closed_pipe_is_noticed_while_nothing_passes() {
+    let Some(live) = broker("tail-gone") else { return };
+    let folder = bus(&live);
+    let mut child = watch(&live, folder.path(), &["#", "-o", "json", "--expect", "9", "--for", "200s"]);
+    let began = std::time::Instant::now();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(began.elapsed().as_secs() < 60, "it took {:?}", began.elapsed());
+}
+
+#[test]
+fn when_traffic_stops_nothing_stays_unacknowledged() {
+    let Some(live) = broker("tail-idle") else { return };
+    let folder = bus(&live);
+    let mut child = watch(&live, folder.path(), &["#", "-o", "json"]);
+    let mut out = BufReader::new(child.stdout.take().expect("its stdout"));
+    send(&live, 3);
+    for _ in 0..3 {
+        out.read_line(&mut String::new()).expect("a record");
+    }
+    live.until("all are acknowledged", || {
+        let query = "disable_stats=true&enable_queue_totals=true";
+        let queues = live.api(reqwest::Method::GET, &format!("queues/{}?{query}", live.vhost), None);
+        let tail = |q: &&serde_json::Value| q["name"].as_str().is_some_and(|name| name.starts_with("evbus-tail"));
+        queues.as_array().and_then(|all| all.iter().find(tail).map(|q| q["messages_unacknowledged"] == 0)) == Some(true)
+    });
+    drop(out);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn a_slip_in_an_event_name_is_an_error_and_a_strange_key_a_warning() {
+    let Some(live) = broker("tail-slip") else { return };
+    let folder = bus(&live);
+    let run = |arguments: &[&str]| live.evbus(&["tail", "--for", "1ms"]).and(arguments).within(folder.path()).done();
+    let done = run(&["EmailClasified"]).ends_with(2);
+    assert!(done.err().contains("did you mean EmailClassified?"), "{}", done.whole());
+    let done = run(&["email.clasified"]).ends_with(0);
+    assert!(
+        done.err().contains("warning:") && done.err().contains("did you mean email.classified?"),
+        "{}",
+        done.whole()
+    );
+    for known in [&["email.*"][..], &["EmailClassified"], &["EmailClasified", "--exchange", "events"]] {
+        assert!(!run(known).ends_with(0).err().contains("warning:"), "{known:?}");
+    }
+}
+
+#[test]
 fn a_reader_that_stands_still_costs_the_broker_a_bounded_queue_and_is_told() {
     let Some(live) = broker("tail-slow") else { return };
     let folder = bus(&live);
