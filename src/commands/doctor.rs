@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let broker = context.broker(None)?;
+    let broker = context.broker_of_bus()?;
     let request = Request { wait: args.wait };
     let view = views::doctor::View::new(&mut context.terminal);
     let report = doctor::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;

@@ -45,7 +45,7 @@ enum Sort {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let broker = context.broker(None)?;
+    let broker = if args.all_vhosts { context.broker(None)? } else { context.broker_of_bus()? };
     let sort = match args.sort {
         None | Some(Sort::Name) => queues::Sort::Name,
         Some(Sort::Ready) => queues::Sort::Ready,

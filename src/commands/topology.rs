@@ -7,7 +7,9 @@ use std::{
 
 use super::Context;
 use crate::{
+    broker::Broker,
     failure::Failure,
+    settings::{self, Origin},
     topology::{
         expand,
         file::{File, LARGEST, Malformed},
@@ -48,6 +50,41 @@ impl Context {
             files.push((path.display().to_string(), folder, bytes));
         }
         Ok(File::read(files)?)
+    }
+
+    /// The broker for a command that needs nothing of a topology but its virtual host. A file that was named is held to as
+    /// everywhere; one that merely lies here helps where it can, and never keeps anybody from looking at a queue.
+    ///
+    /// # Errors
+    /// As [`Context::broker`]; and, for files that were named, as [`Context::topology`].
+    pub fn broker_of_bus(&self) -> Result<Broker, Failure> {
+        let named = !self.settings.files().is_empty();
+        if !named && self.settings.names_vhost() {
+            return self.broker(None);
+        }
+        let file = match self.topology() {
+            Ok(file) => file,
+            Err(failure) if named => return Err(failure),
+            Err(failure) => {
+                self.terminal.warn(&format!("{DEFAULT} here is left out of account: {}", failure.message));
+                None
+            }
+        };
+        let vhost = file.and_then(|file| file.topology.vhost);
+        let vhost = vhost.as_ref().map(|vhost| vhost.value.as_str());
+        match self.settings.endpoint(vhost) {
+            Err(settings::Error::VhostDisagrees { url, file }) if !named => {
+                let which = format!("the virtual host is {url}, as the URL says; {DEFAULT} here is for {file}");
+                self.terminal.warn(&which);
+                return self.broker(None);
+            }
+            // Nobody typed it: whoever looks for a queue is told where it is looked for.
+            Ok(resolved) if resolved.vhost_origin == Origin::File && self.settings.verbosity() == 0 => {
+                self.terminal.say(&format!("vhost {} ({})", resolved.endpoint.vhost, resolved.vhost_origin));
+            }
+            _ => (),
+        }
+        self.broker(vhost)
     }
 
     /// The topology for a command that makes it, or would: every subscription is to an event that there is. What else lint has

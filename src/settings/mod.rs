@@ -165,6 +165,12 @@ impl Settings {
         &self.globals.files
     }
 
+    /// Whether the virtual host was typed: nothing else can have a say in it then.
+    #[must_use]
+    pub fn names_vhost(&self) -> bool {
+        self.globals.vhost.is_some()
+    }
+
     /// How much to say beside the data: 0, 1 or 2.
     #[must_use]
     pub fn verbosity(&self) -> u8 {

@@ -144,3 +144,49 @@ fn a_wait_that_was_in_vain_ends() {
     assert!(done.out().contains("nobody listens at 127.0.0.1:1"), "{}", done.whole());
     assert!(started.elapsed() < Duration::from_secs(10));
 }
+
+#[test]
+fn a_queue_is_looked_for_in_the_virtual_host_of_the_topology_file() {
+    let Some(live) = broker("file-vhost") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", 3);
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("it is written");
+    let file = format!("evbus: 1\nvhost: {}\n", live.vhost);
+    // A URL without a path leaves the virtual host to the file.
+    let run = |arguments: &[&str], url: &str| live.evbus(arguments).env("EVBUS_URL", url).within(folder.path()).done();
+    let commands: [&[&str]; 6] = [
+        &["queues"],
+        &["doctor"],
+        &["dlq", "list"],
+        &["dlq", "show", "dead"],
+        &["dlq", "replay", "dead", "--dry-run", "--to", "queue:work"],
+        &["dlq", "purge", "dead", "--dry-run"],
+    ];
+    let told = format!("vhost {} (topology file)", live.vhost);
+    write("evbus.yaml", &file);
+    write("named.yaml", &file);
+    write("elsewhere.yaml", "evbus: 1\nvhost: elsewhere\n");
+    for command in commands {
+        let found = run(command, live.server_url()).ends_with(0);
+        assert!(found.err().contains(&told), "{}", found.whole());
+        let json = run(&[command, &["-o", "json"]].concat(), live.server_url()).ends_with(0);
+        assert!(json.out().contains(&live.vhost) || json.out().contains("m0") || json.out().contains("would"));
+        run(&[command, &["-f", "elsewhere.yaml"]].concat(), &live.url()).ends_with(2);
+        let typed = [command, &["-f", "elsewhere.yaml", "--vhost", &live.vhost]].concat();
+        run(&typed, live.server_url()).ends_with(0);
+    }
+
+    // One that merely lies there stops nobody; one that was named must be right.
+    for (text, word) in [("evbus: 1\nvhost: elsewhere\n", "is for elsewhere"), ("evbus: one\n", "left out of account")]
+    {
+        write("evbus.yaml", text);
+        for command in commands {
+            let found = run(command, &live.url()).ends_with(0);
+            assert!(found.err().contains(word), "{}", found.whole());
+            run(&[command, &["-f", "named.yaml"]].concat(), live.server_url()).ends_with(0);
+        }
+    }
+    run(&["dlq", "show", "dead", "-f", "evbus.yaml"], &live.url()).ends_with(2);
+    assert_eq!(live.ready("dead"), 3);
+}

@@ -47,7 +47,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if !args.dry_run {
         context.require_consent("replay moves messages")?;
     }
-    let broker = context.broker(None)?;
+    let broker = context.broker_of_bus()?;
     let request = Request {
         queue: args.queue.clone(),
         to: args.to.clone(),

@@ -34,7 +34,7 @@ const WINDOW: u16 = 50;
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let broker = context.broker(None)?;
+    let broker = context.broker_of_bus()?;
     let request = show::Request {
         queue: args.queue.clone(),
         limit: args.limit,
