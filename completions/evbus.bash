@@ -445,7 +445,7 @@ _evbus() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "rejected expired maxlen delivery_limit" -- "${cur}"))
                     return 0
                     ;;
                 --older-than)
@@ -571,7 +571,7 @@ _evbus() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "rejected expired maxlen delivery_limit" -- "${cur}"))
                     return 0
                     ;;
                 --older-than)
@@ -697,7 +697,7 @@ _evbus() {
                     return 0
                     ;;
                 --reason)
-                    COMPREPLY=($(compgen -f "${cur}"))
+                    COMPREPLY=($(compgen -W "rejected expired maxlen delivery_limit" -- "${cur}"))
                     return 0
                     ;;
                 --older-than)

@@ -278,7 +278,10 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l event -d 'Events of this type' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l id -d 'The message with this message_id' -r
@@ -315,7 +318,10 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l event -d 'Events of this type' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l id -d 'The message with this message_id' -r
@@ -353,7 +359,10 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l event -d 'Events of this type' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l from-queue -d 'Messages that died in this queue' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l reason -d 'Messages that died for this reason: rejected, expired, maxlen or delivery_limit' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l older-than -d 'Messages that first died longer ago than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l id -d 'The message with this message_id' -r

@@ -13,6 +13,7 @@ pub mod sandbox;
 mod selection;
 pub mod tail;
 mod topology;
+mod usage;
 
 use std::ffi::OsString;
 
@@ -49,10 +50,10 @@ impl Context {
     /// Settings or certificate files that cannot be used.
     pub fn broker(&self, file_vhost: Option<&str>) -> Result<Broker, Failure> {
         let resolved = self.settings.endpoint(file_vhost)?;
-        if resolved.exposes_password {
-            self.terminal.warn(
-                "a password on the command line can be read by everybody on this machine; EVBUS_URL is read as well",
-            );
+        for variable in &resolved.exposed {
+            self.terminal.warn(&format!(
+                "a password on the command line can be read by everybody on this machine; {variable} is read as well"
+            ));
         }
         if self.settings.verbosity() > 0 {
             let addresses: Vec<String> = resolved.endpoint.addresses.iter().map(ToString::to_string).collect();
@@ -78,14 +79,11 @@ impl Context {
 
 /// Parses, runs, reports, and says how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let parsed = cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = cli::command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are answers; everything else is wrong usage. Nobody is left to tell when printing fails.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
-        }
+        Err(error) => return usage::told(&error, &arguments),
     };
     let settings = Settings::resolve(cli.globals);
     let terminal = Terminal::of_process(settings.manner());

@@ -26,8 +26,8 @@ pub struct Selection {
     #[arg(long, value_name = "QUEUE")]
     from_queue: Option<String>,
 
-    /// Messages that died for this reason: rejected, expired, maxlen or delivery_limit
-    #[arg(long, value_name = "REASON")]
+    /// Messages that died for this reason
+    #[arg(long, value_name = "REASON", value_parser = ["rejected", "expired", "maxlen", "delivery_limit"])]
     reason: Option<String>,
 
     /// Messages that first died longer ago than this

@@ -1,5 +1,6 @@
 //! Which broker is meant: flags, environment and file settled into one endpoint.
 
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{Environment, Globals, Origin, Settings, url as broker_url};
@@ -60,8 +61,8 @@ pub struct Resolved {
     pub management: String,
     /// Where that comes from.
     pub management_origin: Origin,
-    /// A password was typed, where everybody on this machine can read it.
-    pub exposes_password: bool,
+    /// The variables that would have kept a password from everybody on this machine, where one was typed instead.
+    pub exposed: Vec<&'static str>,
 }
 
 impl Settings {
@@ -72,13 +73,16 @@ impl Settings {
     pub fn endpoint(&self, file_vhost: Option<&str>) -> Result<Resolved, Error> {
         let Settings { globals, environment } = self;
         let (text, url_origin) = pick(globals.url.as_ref(), environment.url.as_ref());
-        let text = text.map_or("amqp://localhost", String::as_str);
+        let text = text.map_or("amqp://localhost", |text| text.expose_secret());
         let origin = if url_origin == Origin::Environment { "EVBUS_URL" } else { "--url" };
         let brokers = text
             .split(',')
             .map(|one| broker_url::broker(one).map_err(|because| Error::Url { origin, because }))
             .collect::<Result<Vec<_>, _>>()?;
-        let exposes_password = url_origin == Origin::Flag && brokers.iter().any(|broker| broker.has_password);
+        let mut exposed = Vec::new();
+        if url_origin == Origin::Flag && brokers.iter().any(|broker| broker.has_password) {
+            exposed.push("EVBUS_URL");
+        }
         let mut from_url: Option<String> = None;
         for vhost in brokers.iter().filter_map(|broker| broker.vhost.clone()) {
             match &from_url {
@@ -88,7 +92,10 @@ impl Settings {
         }
         let (vhost, vhost_origin) = vhost(globals.vhost.as_deref(), from_url, file_vhost)?;
         let addresses: Vec<_> = brokers.into_iter().map(|broker| broker.address).collect();
-        let (management, management_origin) = management(globals, environment, &addresses)?;
+        let (management, management_origin, has_password) = management(globals, environment, &addresses)?;
+        if management_origin == Origin::Flag && has_password {
+            exposed.push("EVBUS_MANAGEMENT_URL");
+        }
         let shown: Vec<&str> = management.iter().map(|address| address.url.as_str()).collect();
         let shown = shown.join(", ");
         let endpoint = Endpoint {
@@ -104,7 +111,7 @@ impl Settings {
             connect_timeout: globals.connect_timeout.unwrap_or(std::time::Duration::from_secs(10)),
             timeout: self.timeout(),
         };
-        Ok(Resolved { endpoint, url_origin, vhost_origin, management: shown, management_origin, exposes_password })
+        Ok(Resolved { endpoint, url_origin, vhost_origin, management: shown, management_origin, exposed })
     }
 }
 
@@ -134,7 +141,10 @@ impl Settings {
     }
 }
 
-fn pick<'a>(flag: Option<&'a String>, environment: Option<&'a String>) -> (Option<&'a String>, Origin) {
+fn pick<'a>(
+    flag: Option<&'a SecretString>,
+    environment: Option<&'a SecretString>,
+) -> (Option<&'a SecretString>, Origin) {
     match (flag, environment) {
         (Some(flag), _) => (Some(flag), Origin::Flag),
         (None, Some(environment)) => (Some(environment), Origin::Environment),
@@ -152,31 +162,35 @@ fn vhost(flag: Option<&str>, url: Option<String>, file: Option<&str>) -> Result<
     }
 }
 
-/// The address that is named; where none is, one beside each broker.
+/// The address that is named, and whether that holds a password; where none is, one beside each broker.
 fn management(
     globals: &Globals,
     environment: &Environment,
     brokers: &[Address],
-) -> Result<(Vec<ManagementAddress>, Origin), Error> {
+) -> Result<(Vec<ManagementAddress>, Origin, bool), Error> {
     let (text, origin) = pick(globals.management_url.as_ref(), environment.management_url.as_ref());
     let name = if origin == Origin::Environment { "EVBUS_MANAGEMENT_URL" } else { "--management-url" };
     let wrong = |because: String| Error::ManagementUrl { origin: name, because };
     let mut addresses: Vec<ManagementAddress> = Vec::new();
+    let mut has_password = false;
     // One that is named is one, whose user is that of the first broker unless it says otherwise.
     for broker in brokers.iter().take(if text.is_some() { 1 } else { brokers.len() }) {
         let beside = || {
             let (scheme, port) = if broker.tls { ("https", 15671) } else { ("http", 15672) };
             format!("{scheme}://{}:{port}", broker.host)
         };
-        let address = management_address(&text.cloned().unwrap_or_else(beside), broker).map_err(wrong)?;
+        let text = text.map_or_else(beside, |text| text.expose_secret().to_owned());
+        let (address, with_password) = management_address(&text, broker).map_err(wrong)?;
+        has_password |= with_password;
         if !addresses.iter().any(|other| other.url == address.url && other.username == address.username) {
             addresses.push(address);
         }
     }
-    Ok((addresses, origin))
+    Ok((addresses, origin, has_password))
 }
 
-fn management_address(text: &str, broker: &Address) -> Result<ManagementAddress, String> {
+/// An address of the management API, and whether it was written with a password.
+fn management_address(text: &str, broker: &Address) -> Result<(ManagementAddress, bool), String> {
     let mut url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("its scheme is {}, and http or https is expected", url.scheme()));
@@ -186,12 +200,13 @@ fn management_address(text: &str, broker: &Address) -> Result<ManagementAddress,
         username = broker_url::decode("user", url.username())?;
         password = broker_url::decode("password", url.password().unwrap_or_default())?.into();
     }
+    let has_password = url.password().is_some();
     // Only a URL that cannot be a base has no userinfo to remove, and http URLs always can.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
-    Ok(ManagementAddress { url, username, password })
+    Ok((ManagementAddress { url, username, password }, has_password))
 }
 
 #[cfg(test)]
@@ -216,6 +231,16 @@ mod tests {
         assert!(matches!(vhost_of(&settings(url, None), Some("two")), Err(Error::VhostDisagrees { .. })));
         assert_eq!(vhost_of(&settings(url, Some("three")), Some("two")), Ok(("three".into(), Origin::Flag)));
         assert!(matches!(vhost_of(&settings(Some("amqp://a/x,amqp://b/y"), None), None), Err(Error::TwoVhosts { .. })));
+    }
+
+    #[test]
+    fn what_was_typed_can_be_looked_at_without_its_password() {
+        let typed = Globals {
+            url: Some("amqp://u:hunter2@h".into()),
+            management_url: Some("http://u:hunter2@h".into()),
+            ..Globals::default()
+        };
+        assert!(!format!("{typed:?}").contains("hunter2"));
     }
 
     #[test]

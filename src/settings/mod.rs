@@ -8,7 +8,9 @@ mod url;
 use std::{fmt, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, Args};
+use secrecy::SecretString;
 
+pub use self::url::redacted;
 pub use crate::duration::{duration, rate};
 pub use endpoint::Error;
 
@@ -23,12 +25,12 @@ pub struct Globals {
     pub files: Vec<PathBuf>,
 
     /// The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]
-    #[arg(long, global = true, value_name = "URL")]
-    url: Option<String>,
+    #[arg(long, global = true, value_name = "URL", value_parser = secret)]
+    url: Option<SecretString>,
 
     /// The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker's host, port 15672 or 15671]
-    #[arg(long, global = true, value_name = "URL")]
-    management_url: Option<String>,
+    #[arg(long, global = true, value_name = "URL", value_parser = secret)]
+    management_url: Option<SecretString>,
 
     /// The virtual host [default: the URL's, then the file's, then /]
     #[arg(long, global = true, value_name = "NAME")]
@@ -83,6 +85,12 @@ pub struct Globals {
     no_input: bool,
 }
 
+/// A URL as it was typed: it may hold a password, and is never printed.
+#[allow(clippy::unnecessary_wraps, reason = "clap asks for a result")]
+fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
+    Ok(text.into())
+}
+
 /// Where a value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
@@ -113,8 +121,8 @@ impl fmt::Display for Origin {
 /// What the environment says, read once.
 #[derive(Clone, Default)]
 struct Environment {
-    url: Option<String>,
-    management_url: Option<String>,
+    url: Option<SecretString>,
+    management_url: Option<SecretString>,
     rabbitmq_server: Option<PathBuf>,
     no_color: bool,
     user: Option<String>,
@@ -135,8 +143,8 @@ impl Settings {
     pub fn resolve(globals: Globals) -> Settings {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let environment = Environment {
-            url: text("EVBUS_URL"),
-            management_url: text("EVBUS_MANAGEMENT_URL"),
+            url: text("EVBUS_URL").map(SecretString::from),
+            management_url: text("EVBUS_MANAGEMENT_URL").map(SecretString::from),
             rabbitmq_server: text("EVBUS_RABBITMQ_SERVER").map(PathBuf::from),
             no_color: text("NO_COLOR").is_some(),
             user: text("USER").or_else(|| text("LOGNAME")),

@@ -72,6 +72,15 @@ pub(super) fn broker(text: &str) -> Result<Broker, String> {
     })
 }
 
+/// A text with the credentials of its URL left out: everything between `://` and the last `@`, however it is written. `None` where
+/// there is nothing to leave out.
+#[must_use]
+pub fn redacted(text: &str) -> Option<String> {
+    let start = text.find("://")? + "://".len();
+    let end = start + text[start..].rfind('@')?;
+    Some(format!("{}…{}", &text[..start], &text[end..]))
+}
+
 /// Percent-decodes one part.
 pub(super) fn decode(what: &str, text: &str) -> Result<String, String> {
     let mut bytes = Vec::with_capacity(text.len());
@@ -124,6 +133,18 @@ mod tests {
         assert_eq!((url.address.port, url.address.username.as_str(), url.vhost), (5672, "guest", None));
         assert_eq!(read("amqp://h/").vhost.as_deref(), Some("/"));
         assert_eq!(read("amqps://h").address.port, 5671);
+    }
+
+    #[test]
+    fn whatever_looks_like_credentials_is_left_out() {
+        for (text, shown) in [
+            ("amqp://u:p@h/v", "amqp://…@h/v"),
+            ("--urll=amqps://u:p/w@x@h", "--urll=amqps://…@h"),
+            ("amqp://u:p@a,amqp://u:q@b", "amqp://…@b"),
+        ] {
+            assert_eq!(redacted(text).as_deref(), Some(shown));
+        }
+        assert_eq!((redacted("amqp://h/v"), redacted("a@b")), (None, None));
     }
 
     #[test]

@@ -36,3 +36,51 @@ fn a_password_on_the_command_line_is_warned_of_and_never_shown() {
     assert!(done.err().contains("warning: a password on the command line"), "{}", done.whole());
     assert!(!done.whole().contains("se/cret") && !done.whole().contains("se%2Fcret"), "{}", done.whole());
 }
+
+#[test]
+fn a_value_that_can_never_be_meant_is_wrong_usage() {
+    for command in ["show", "replay", "purge"] {
+        let done = evbus(["dlq", command, "q", "--limit", "0"]).done().ends_with(2);
+        assert!(done.err().contains("'--limit <N>'"), "{}", done.whole());
+        let done = evbus(["dlq", command, "q", "--reason", "rejectd"]).done().ends_with(2);
+        assert!(done.err().contains("possible values") && done.err().contains("delivery_limit"), "{}", done.whole());
+    }
+}
+
+#[test]
+fn wrong_usage_is_json_where_json_is_wanted() {
+    for (arguments, word) in [
+        (&["dlq", "show", "q", "--limit", "0", "-o", "json"][..], "--limit"),
+        (&["-ojson", "dlq", "show"], "<QUEUE>"),
+        (&["-o", "json"], "a command is missing"),
+        (&["docter", "--output=json"], "docter"),
+    ] {
+        let done = evbus(arguments).done().ends_with(2);
+        let error: serde_json::Value = serde_json::from_str(&done.err()).unwrap_or_default();
+        assert_eq!(error["error"]["code"], "usage", "{}", done.whole());
+        assert!(error["error"].to_string().contains(word), "{word:?} in {error}");
+        assert!(error["error"]["hint"].is_string() && done.out().is_empty(), "{}", done.whole());
+    }
+}
+
+#[test]
+fn a_password_in_the_wrong_place_is_not_repeated() {
+    let url = "amqp://u:hun/ter2@h/v";
+    for arguments in [
+        &["dlq", "list", url][..],
+        &[url],
+        &["dlq", "list", url, "-o", "json"],
+        &["dlq", "list", &format!("--vhots={url}")],
+        &["dlq", "show", "q", "--limit", url],
+        &["dlq", "show", "q", &format!("--limit={url}")],
+    ] {
+        let done = evbus(arguments).done().ends_with(2);
+        assert!(!done.whole().contains("ter2") && !done.whole().contains("u:hun"), "{}", done.whole());
+        assert!(done.err().contains("amqp://…@h/v") || done.err().contains("--vhots"), "{}", done.whole());
+    }
+    let run =
+        evbus(["queues", "--management-url", "http://u:hunter2@127.0.0.1:1"]).env("EVBUS_URL", "amqp://127.0.0.1:1");
+    let done = run.done().ends_with(1);
+    assert!(done.err().contains("EVBUS_MANAGEMENT_URL is read as well"), "{}", done.whole());
+    assert!(!done.whole().contains("hunter2"), "{}", done.whole());
+}

@@ -28,7 +28,7 @@ pub struct Args {
     no_archive: bool,
 
     /// Remove at most so many of the selected messages
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
     /// Only show what would be removed

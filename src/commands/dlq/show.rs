@@ -15,7 +15,7 @@ pub struct Args {
     queue: String,
 
     /// Show at most so many messages
-    #[arg(long, default_value_t = 10, value_name = "N")]
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
 
     /// Pass over so many of the selected messages first
