@@ -34,7 +34,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     }
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
     let name = file.topology.name.as_ref().map(|name| name.value.as_str());
-    let apply = Apply::prepare(&broker, &file.topology).await?;
+    let apply = context.unless_stopped(Apply::prepare(&broker, &file.topology)).await?;
     if args.dry_run {
         views::plan::show(&mut context.terminal, &apply.plan, &apply.identity(), name)?;
         return Ok(Exit::Done);

@@ -64,6 +64,20 @@ impl Context {
         Ok(Broker::new(resolved.endpoint)?)
     }
 
+    /// Waits for work that only looks and can be left at any moment.
+    ///
+    /// # Errors
+    /// The work's own; and that the operator wants to stop (exit 130).
+    pub async fn unless_stopped<T, E: Into<Failure>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure> {
+        tokio::select! {
+            done = work => done.map_err(Into::into),
+            () = self.interrupt.raised() => Err(Failure::new("interrupted", "interrupted; nothing was changed").exiting(Exit::Interrupted)),
+        }
+    }
+
     /// Refuses to begin what needs a yes where nobody can give one.
     ///
     /// # Errors

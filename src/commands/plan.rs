@@ -26,7 +26,7 @@ pub struct Args {
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let file = context.require_makeable_topology(args.file.as_deref())?;
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
-    let plan = plan::run(&broker, &file.topology).await?;
+    let plan = context.unless_stopped(plan::run(&broker, &file.topology)).await?;
     let name = file.topology.name.as_ref().map(|name| name.value.as_str());
     views::plan::show(&mut context.terminal, &plan, &broker.identity(), name)?;
     Ok(if args.exit_code && plan.differs() { Exit::Differs } else { Exit::Done })

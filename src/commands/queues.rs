@@ -57,7 +57,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     };
     let rates = args.rates || matches!(sort, queues::Sort::In | queues::Sort::Out);
     let request = queues::Request { filter: args.filter.clone(), all_vhosts: args.all_vhosts, rates, sort };
-    let report = queues::run(&broker, &request).await?;
+    let report = context.unless_stopped(queues::run(&broker, &request)).await?;
     views::queues::show(&mut context.terminal, &report, rates, args.all_vhosts)?;
     Ok(Exit::Done)
 }

@@ -84,3 +84,24 @@ fn a_password_in_the_wrong_place_is_not_repeated() {
     assert!(done.err().contains("EVBUS_MANAGEMENT_URL is read as well"), "{}", done.whole());
     assert!(!done.whole().contains("hunter2"), "{}", done.whole());
 }
+
+#[test]
+fn what_only_looks_ends_at_the_first_interruption() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("evbus.yaml"), "evbus: 1\nqueues: { q: {} }\n").expect("it is written");
+    for command in [&["queues"][..], &["dlq", "list"], &["plan"]] {
+        // It takes connections and never says a word.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let at = silent.local_addr().expect("its number");
+        let run = evbus(command).within(folder.path()).env("EVBUS_URL", format!("amqp://{at}"));
+        let started = std::time::Instant::now();
+        let child = run.env("EVBUS_MANAGEMENT_URL", format!("http://{at}")).start();
+        let connection = silent.accept().expect("it comes");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)).expect("a process");
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it takes a signal");
+        let output = crate::support::run::ended(child);
+        drop(connection);
+        assert_eq!(output.status.code(), Some(130), "{command:?}");
+        assert!(started.elapsed() < std::time::Duration::from_secs(8), "{command:?} went on");
+    }
+}

@@ -16,7 +16,7 @@ pub struct Args {}
 /// Runs it.
 pub async fn run(_: &Args, context: &mut Context) -> Outcome {
     let broker = context.broker_of_bus()?;
-    let report = list::run(&broker).await?;
+    let report = context.unless_stopped(list::run(&broker)).await?;
     views::dlq::list::show(&mut context.terminal, &report)?;
     Ok(Exit::Done)
 }
