@@ -41,8 +41,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     }
     let interrupt = context.interrupt.clone();
     let mut view = View::new(&mut context.terminal);
-    if view.consent(&apply.plan, &apply.identity(), name) != Consent::Given {
-        return Err(Failure::usage("consent", "nothing was changed"));
+    let answer = view.consent(&apply.plan, &apply.identity(), name);
+    if answer != Consent::Given {
+        return Ok(view.nothing_changed(answer)?);
     }
     let outcome = apply.run(&interrupt, &mut |event| view.event(&event)).await;
     let report = view.finish(outcome)?;

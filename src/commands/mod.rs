@@ -100,7 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage::told(&error, &arguments),
     };
     let settings = Settings::resolve(cli.globals);
-    let terminal = Terminal::of_process(settings.manner());
+    let mut terminal = Terminal::of_process(settings.manner());
     log(&settings);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -117,6 +117,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
                 return Exit::Failed;
             }
         };
+        let stopped = interrupt.clone();
+        terminal.heed(move || stopped.is_raised());
         let mut context = Context { settings, terminal, interrupt };
         let outcome = dispatch(&cli.command, &mut context).await;
         let outcome = outcome.and_then(|exit| Ok(context.terminal.flush().map(|()| exit)?));

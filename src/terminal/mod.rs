@@ -5,6 +5,7 @@
 
 mod foreign;
 mod progress;
+mod prompt;
 
 use std::io::{self, IsTerminal, Write};
 
@@ -72,8 +73,10 @@ pub struct Manner {
 pub enum Consent {
     /// Go ahead.
     Given,
-    /// The operator said no.
+    /// The operator did not say yes.
     Refused,
+    /// The operator wants to stop (Ctrl-C at the question).
+    Interrupted,
     /// Nobody could be asked: no terminal, or `--no-input`.
     Unasked,
 }
@@ -85,6 +88,7 @@ pub struct Terminal {
     out_is_terminal: bool,
     err_is_terminal: bool,
     in_is_terminal: bool,
+    stopped: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Terminal {
@@ -97,7 +101,13 @@ impl Terminal {
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             in_is_terminal: io::stdin().is_terminal(),
+            stopped: Box::new(|| false),
         }
+    }
+
+    /// Tells the pen how to know that the operator wants to stop, so that a question does not stand in the way.
+    pub fn heed(&mut self, stopped: impl Fn() -> bool + Send + Sync + 'static) {
+        self.stopped = Box::new(stopped);
     }
 
     /// Whether data is wanted as JSON.
@@ -130,6 +140,13 @@ impl Terminal {
         if self.out_is_terminal { neutralise(text) } else { text.into() }
     }
 
+    /// Foreign text, ready for a table on stderr, as [`Terminal::foreign`] is for stdout. Plain talk needs no such care: the pen takes
+    /// it.
+    #[must_use]
+    pub fn foreign_talk<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
+        if self.err_is_terminal { neutralise(text) } else { text.into() }
+    }
+
     /// Text in a style, if stdout is coloured.
     #[must_use]
     pub fn styled(&self, style: &console::Style, text: &str) -> String {
@@ -141,7 +158,11 @@ impl Terminal {
     /// # Errors
     /// [`Closed`] when the reader has gone or the stream cannot be written.
     pub fn line(&mut self, text: &str) -> Result<(), Closed> {
-        let text = if self.out_is_terminal { foreign::keep_style(text) } else { text.into() };
+        let text = match self.out_is_terminal {
+            true if self.colours(true) => foreign::keep_style(text),
+            true => neutralise(text),
+            false => text.into(),
+        };
         self.out.write_all(text.as_bytes())?;
         self.out.write_all(b"\n")?;
         self.settle_line()
@@ -191,6 +212,14 @@ impl Terminal {
         }
     }
 
+    /// Talk with somebody who is asked: what a question is about, and what became of it. Also with `--quiet`, where a question is
+    /// going to be asked: a yes to what was not shown is worth nothing.
+    pub fn discuss(&self, text: &str) {
+        if !self.manner.quiet || (self.can_consent() && !self.manner.yes) {
+            self.talk(text);
+        }
+    }
+
     /// One word on stderr that somebody waits for, also with `--quiet`.
     pub fn signal(&self, word: &str) {
         self.talk(word);
@@ -198,8 +227,7 @@ impl Terminal {
 
     /// A warning on stderr, also with `--quiet`.
     pub fn warn(&self, text: &str) {
-        let head = self.err_styled(&console::Style::new().yellow().bold(), "warning:");
-        self.talk(&format!("{head} {text}"));
+        self.headed(&console::Style::new().yellow().bold(), "warning:", text);
     }
 
     /// A failure on stderr: as JSON with `-o json`, else in words.
@@ -209,11 +237,11 @@ impl Terminal {
             causes.extend(failure.detail.iter().cloned());
             let value = serde_json::json!({ "error": {
                 "code": failure.code, "message": failure.message, "causes": causes, "hint": failure.hint } });
-            self.talk(&value.to_string());
+            let text = value.to_string();
+            self.write(if self.err_is_terminal { foreign::escape_json(&text) } else { text.as_str().into() });
             return;
         }
-        let head = self.err_styled(&console::Style::new().red().bold(), "error:");
-        self.talk(&format!("{head} {}", failure.message));
+        self.headed(&console::Style::new().red().bold(), "error:", &failure.message);
         if let Some(detail) = &failure.detail {
             self.talk(detail);
         }
@@ -221,8 +249,7 @@ impl Terminal {
             self.talk(&format!("  because: {cause}"));
         }
         if let Some(hint) = &failure.hint {
-            let head = self.err_styled(&console::Style::new().cyan().bold(), "hint:");
-            self.talk(&format!("{head} {hint}"));
+            self.headed(&console::Style::new().cyan().bold(), "hint:", hint);
         }
     }
 
@@ -232,19 +259,19 @@ impl Terminal {
         self.manner.yes || (!self.manner.no_input && self.in_is_terminal && self.err_is_terminal)
     }
 
-    /// Asks for consent to what was just shown. `--yes` answers yes; without a terminal nobody is asked.
+    /// Asks for consent to what was just shown: `y` or `yes` and Enter. `--yes` answers yes; without a terminal nobody is asked.
     #[must_use]
     pub fn consent(&self, question: &str) -> Consent {
+        if (self.stopped)() {
+            return Consent::Interrupted;
+        }
         if self.manner.yes {
             return Consent::Given;
         }
         if !self.can_consent() {
             return Consent::Unasked;
         }
-        match dialoguer::Confirm::new().with_prompt(neutralise(question)).default(false).interact_opt() {
-            Ok(Some(true)) => Consent::Given,
-            _ => Consent::Refused,
-        }
+        prompt::ask(&neutralise(question), &self.stopped)
     }
 
     /// A progress bar on stderr: hidden when stderr is no terminal, or with `--quiet`. An unknown total is 0.
@@ -259,13 +286,19 @@ impl Terminal {
     }
 
     fn talk(&self, text: &str) {
-        let text = if self.err_is_terminal { foreign::keep_style(text) } else { text.into() };
-        // Nobody is left to tell when stderr cannot be written.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.write(self.foreign_talk(text));
     }
 
-    fn err_styled(&self, style: &console::Style, text: &str) -> String {
-        style.clone().force_styling(self.colours(self.err_is_terminal)).apply_to(text).to_string()
+    /// Talk behind a word of ours: the word alone is styled, and no style in the text passes.
+    fn headed(&self, style: &console::Style, head: &str, text: &str) {
+        let head = style.clone().force_styling(self.colours(self.err_is_terminal)).apply_to(head);
+        self.write(format!("{head} {}", self.foreign_talk(text)).into());
+    }
+
+    #[allow(clippy::unused_self, reason = "the pen alone writes")]
+    fn write(&self, text: std::borrow::Cow<'_, str>) {
+        // Nobody is left to tell when stderr cannot be written.
+        let _ = writeln!(io::stderr().lock(), "{text}");
     }
 
     fn colours(&self, is_terminal: bool) -> bool {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::{
     broker::Identity,
+    exit::Exit,
     failure::Failure,
     ops::{
         apply::{Event, Report},
@@ -42,6 +43,21 @@ impl<'a> View<'a> {
             self.progress = Some(self.terminal.progress(plan.changes.len() as u64, "objects"));
         }
         consent
+    }
+
+    /// The end of an apply that ended at its question.
+    ///
+    /// # Errors
+    /// When the reader has gone.
+    pub fn nothing_changed(self, answer: Consent) -> Result<Exit, Closed> {
+        let interrupted = answer == Consent::Interrupted;
+        if self.terminal.is_json() {
+            self.terminal.json(&json!({ "event": "summary", "applied": 0, "failed": 0, "skipped": 0,
+                "unchanged": null, "interrupted": interrupted }))?;
+        }
+        let why = if interrupted { "interrupted: " } else { "" };
+        self.terminal.discuss(&format!("{why}nothing was changed"));
+        Ok(if interrupted { Exit::Interrupted } else { Exit::Usage })
     }
 
     /// One change.

@@ -17,41 +17,44 @@ pub fn show(terminal: &mut Terminal, plan: &Plan, identity: &Identity, name: Opt
     if terminal.is_json() {
         return terminal.json(&document(plan, identity, name));
     }
-    header(terminal, identity, name);
-    let lines = lines(terminal, plan);
-    for line in lines {
+    terminal.say(&header(identity, name));
+    for line in lines(terminal, plan, Table::new(&COLUMNS)) {
         terminal.line(&line)?;
     }
     for warning in &plan.warnings {
-        terminal.warn(&terminal.foreign(warning));
+        terminal.warn(warning);
     }
     terminal.line(&summary(plan))
 }
 
-/// Shows a plan before it is carried out: as talk, so that stdout has the outcome alone.
+/// Shows a plan before it is carried out: as talk, so that stdout has the outcome alone. Where there is something to do, somebody may
+/// be asked whether to do it.
 pub fn preview(terminal: &Terminal, plan: &Plan, identity: &Identity, name: Option<&str>) {
-    header(terminal, identity, name);
-    for line in lines(terminal, plan) {
-        terminal.say(&line);
+    let say = |text: &str| if plan.is_empty() { terminal.say(text) } else { terminal.discuss(text) };
+    say(&header(identity, name));
+    for line in lines(terminal, plan, Table::of_talk(&COLUMNS)) {
+        say(&line);
     }
     for warning in &plan.warnings {
-        terminal.warn(&terminal.foreign(warning));
+        terminal.warn(warning);
     }
     if !plan.changes.is_empty() {
-        terminal.say(&summary(plan));
+        say(&summary(plan));
     }
 }
 
-fn header(terminal: &Terminal, identity: &Identity, name: Option<&str>) {
-    let whose = name.map_or_else(String::new, |name| format!(" of {}", terminal.foreign(name)));
-    terminal.say(&format!("plan{whose} for {}", terminal.foreign(&identity.to_string())));
+fn header(identity: &Identity, name: Option<&str>) -> String {
+    let whose = name.map_or_else(String::new, |name| format!(" of {name}"));
+    format!("plan{whose} for {identity}")
 }
 
-fn lines(terminal: &Terminal, plan: &Plan) -> Vec<String> {
+/// The columns of a plan.
+const COLUMNS: [&str; 4] = ["ACTION", "KIND", "NAME", "BECAUSE"];
+
+fn lines(terminal: &Terminal, plan: &Plan, mut table: Table) -> Vec<String> {
     if plan.changes.is_empty() {
         return Vec::new();
     }
-    let mut table = Table::new(&["ACTION", "KIND", "NAME", "BECAUSE"]);
     for change in &plan.changes {
         let action = match &change.blocked {
             Some(_) => format!("{} (blocked)", change.action.word()),

@@ -21,7 +21,7 @@ pub fn show(terminal: &mut Terminal, report: &Report, rates: bool, all_vhosts: b
     if report.queues.is_empty() {
         terminal.say("no queues");
         if let Some(nearest) = &report.nearest {
-            terminal.say(&format!("did you mean {}?", terminal.foreign(nearest)));
+            terminal.say(&format!("did you mean {nearest}?"));
         }
         return Ok(());
     }

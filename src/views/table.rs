@@ -10,6 +10,8 @@ pub struct Table {
     rows: Vec<Vec<String>>,
     /// Cells are never broken, however wide that makes the table.
     whole: bool,
+    /// It goes to stderr.
+    talk: bool,
 }
 
 struct Column {
@@ -30,12 +32,21 @@ impl Table {
             let (name, to_the_right) = (name.trim_end_matches('>').to_owned(), name.ends_with('>'));
             Column { width: width(&name), name, to_the_right }
         };
-        Table { columns: columns.iter().map(column).collect(), rows: Vec::new(), whole: false }
+        Table { columns: columns.iter().map(column).collect(), rows: Vec::new(), whole: false, talk: false }
+    }
+
+    /// The same for stderr.
+    #[must_use]
+    pub fn of_talk(columns: &[&str]) -> Table {
+        Table { talk: true, ..Table::new(columns) }
     }
 
     /// Adds a row with as many cells as there are columns.
     pub fn row(&mut self, terminal: &Terminal, cells: impl IntoIterator<Item = String>) {
-        let cells: Vec<String> = cells.into_iter().map(|cell| terminal.foreign(&cell).replace('\n', " ")).collect();
+        let foreign = |cell: String| {
+            if self.talk { terminal.foreign_talk(&cell) } else { terminal.foreign(&cell) }.replace('\n', " ")
+        };
+        let cells: Vec<String> = cells.into_iter().map(foreign).collect();
         debug_assert_eq!(cells.len(), self.columns.len(), "a row has a cell for each column");
         for (column, cell) in self.columns.iter_mut().zip(&cells) {
             column.width = column.width.max(width(cell));

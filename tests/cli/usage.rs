@@ -38,6 +38,15 @@ fn a_password_on_the_command_line_is_warned_of_and_never_shown() {
 }
 
 #[test]
+fn every_run_over_dead_letters_ends_its_lines_with_a_summary() {
+    for command in [&["show"][..], &["replay", "--yes"], &["purge", "--yes"]] {
+        let run = evbus(["dlq"]).and(command).and(["q", "-o", "json"]).env("EVBUS_URL", "amqp://127.0.0.1:1");
+        let done = run.done().ends_with(1);
+        assert!(done.summary().is_object(), "{}", done.whole());
+    }
+}
+
+#[test]
 fn a_value_that_can_never_be_meant_is_wrong_usage() {
     for command in ["show", "replay", "purge"] {
         let done = evbus(["dlq", command, "q", "--limit", "0"]).done().ends_with(2);
@@ -104,4 +113,14 @@ fn what_only_looks_ends_at_the_first_interruption() {
         assert_eq!(output.status.code(), Some(130), "{command:?}");
         assert!(started.elapsed() < std::time::Duration::from_secs(8), "{command:?} went on");
     }
+}
+
+#[test]
+fn no_colour_of_a_foreign_name_reaches_a_terminal_on_stderr() {
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", "\"$PROGRAM\" lint -f \"$NAME\" | cat"]).env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("TERM", "xterm").env("PROGRAM", crate::support::run::program()).env("NAME", "\u{1b}[31mred");
+    let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
+    let shown = session.exp_eof().expect("it ends");
+    assert!(shown.contains("\\u{1b}[31mred") && !shown.contains("\u{1b}[31mred"), "{shown:?}");
 }

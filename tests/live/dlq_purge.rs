@@ -59,3 +59,43 @@ fn a_dry_run_removes_nothing() {
     assert_eq!((&done.summary()["selected"], &done.summary()["removed"]), (&10.into(), &0.into()), "{}", done.whole());
     assert_eq!(live.ready("dead"), 10);
 }
+
+#[test]
+fn a_dry_replay_shows_how_many_would_go_where() {
+    let Some(live) = broker("replay-dry") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("work", 3);
+    live.reject_all("work", "dead");
+    live.fill("dead", 2);
+    let dry = |more: &[&str]| live.evbus(&["dlq", "replay", "dead", "--dry-run"]).and(more).done();
+    let table = dry(&[]);
+    let rows: Vec<Vec<String>> =
+        table.out().lines().map(|line| line.split_whitespace().take(3).map(str::to_owned).collect()).collect();
+    assert!(rows.contains(&["queue", "work", "3"].map(str::to_owned).to_vec()), "{}", table.whole());
+    assert!(rows.contains(&["none", "2", "stay"].map(str::to_owned).to_vec()), "{}", table.whole());
+    let json = dry(&["-o", "json"]);
+    let lines = json.json();
+    let targets: Vec<_> = lines.iter().filter(|line| line["event"] == "target").collect();
+    assert_eq!(targets.len(), 2, "{}", json.whole());
+    assert!(targets.iter().any(|line| line["target"] == "queue work" && line["messages"] == 3), "{}", json.whole());
+    assert_eq!(json.summary()["selected"], 5);
+
+    let none = dry(&["--where", "false"]).ends_with(0);
+    assert!(none.err().contains("none of the 5 messages is selected"), "{}", none.whole());
+    assert!(!none.whole().contains("TARGET"), "{}", none.whole());
+    let none = live.evbus(&["dlq", "replay", "dead", "--yes", "--where", "false"]).done().ends_with(0);
+    assert!(none.err().contains("none of the 5 messages is selected"), "{}", none.whole());
+    assert!(!none.whole().contains("TARGET"), "{}", none.whole());
+    assert_eq!(live.ready("dead"), 5);
+}
+
+#[test]
+fn before_a_purge_it_is_said_how_many_go_and_how_many_stay() {
+    let Some(live) = broker("purge-preview") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", 7);
+    let said = |more: &[&str]| live.evbus(&["dlq", "purge", "dead", "--dry-run"]).and(more).done().ends_with(0).err();
+    assert!(said(&[]).contains("all 7 messages"), "{}", said(&[]));
+    assert!(said(&["--limit", "2"]).contains("the first 2 of 7 messages; 5 stay"));
+    assert!(said(&["--where", "true"]).contains("the selected ones of 7 messages"));
+}

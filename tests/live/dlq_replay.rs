@@ -275,8 +275,7 @@ fn nothing_moves_unasked_though_its_first_match_lies_far_behind() {
         command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
         let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
         session.exp_string("replay?").expect("it asks");
-        session.send(answer).expect("it hears");
-        session.flush().expect("it hears");
+        session.send_line(answer).expect("it hears");
         session.exp_eof().expect("it ends");
         assert_eq!(live.ready("work"), moved, "after {answer}");
     }

@@ -8,6 +8,7 @@ mod support;
 
 mod alarm;
 mod connection;
+mod consent;
 mod demo;
 mod dlq_hold;
 mod dlq_look;

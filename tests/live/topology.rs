@@ -443,8 +443,7 @@ fn on_a_terminal_apply_asks_and_a_no_changes_nothing() {
         command.env("EVBUS_URL", shop.live.url()).env("EVBUS_MANAGEMENT_URL", shop.live.management_url());
         let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
         session.exp_string("apply this?").expect("it asks");
-        session.send(answer).expect("it hears");
-        session.flush().expect("it hears");
+        session.send_line(answer).expect("it hears");
         session.exp_eof().expect("it ends");
         let status = format!("{:?}", session.process().wait());
         assert!(status.ends_with(&format!(", {code}))")), "{answer}: {status}");

@@ -6,8 +6,8 @@ use super::{ended, holding::Holding};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     exit::Exit,
-    failure::Failure,
     ops::dlq::purge::{Purge, Request},
+    terminal::Consent,
     views::dlq::purge::View,
 };
 
@@ -61,10 +61,14 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         owner: context.settings.owner(),
     };
     let view = View::new(&mut context.terminal, &args.queue, broker.identity());
-    let purge = Purge::prepare(&broker, request, &mut |event| view.event(event)).await?;
-    if !view.consent(&purge.preview()) {
+    let purge = match Purge::prepare(&broker, request, &mut |event| view.event(event)).await {
+        Ok(purge) => purge,
+        Err(error) => return Err(view.failed(error)),
+    };
+    let answer = view.consent(&purge.preview());
+    if answer != Consent::Given {
         purge.abandon(&mut |event| view.event(event)).await;
-        return Err(Failure::usage("declined", "nothing was purged: consent was not given"));
+        return Ok(view.nothing_removed(answer));
     }
     let outcome = purge.run(&context.interrupt, &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;

@@ -61,11 +61,14 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         timeout: context.settings.timeout(),
     };
     let view = View::new(&mut context.terminal, &args.queue, broker.identity());
-    let replay = Replay::prepare(&broker, request, &mut |event| view.event(event)).await?;
+    let replay = match Replay::prepare(&broker, request, &mut |event| view.event(event)).await {
+        Ok(replay) => replay,
+        Err(error) => return Err(view.failed(error)),
+    };
     view.begin(replay.run_id(), replay.set());
     let outcome =
         replay.run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event)).await;
-    let report = view.finish(outcome)?;
+    let Some(report) = view.finish(outcome)? else { return Ok(Exit::Usage) };
     ended(exit(&report), report.stopped)
 }
 

@@ -4,3 +4,14 @@ pub mod list;
 pub mod purge;
 pub mod replay;
 pub mod show;
+
+/// How many messages had to be replaced by copies: told whatever else is not, for their order has changed.
+fn saved(count: u64) -> String {
+    let them = if count == 1 { "1 message was".to_owned() } else { format!("{count} messages were") };
+    format!("{them} replaced by a confirmed copy at the queue's end: the return would have destroyed what was there")
+}
+
+/// An id of a run; there is none where it could not begin.
+fn known(run: &str) -> Option<&str> {
+    (!run.is_empty()).then_some(run)
+}

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use crate::{
     broker::Identity,
+    exit::Exit,
     failure::Failure,
     ops::dlq::{
         Error,
         purge::{Event, Preview, Report},
     },
     terminal::{Consent, Progress, Terminal},
-    views::table::count,
+    views::{dlq::known, table::count},
 };
 
 /// Shows a purge.
@@ -21,31 +22,60 @@ pub struct View<'a> {
     queue: String,
     identity: Identity,
     progress: RefCell<Option<Progress>>,
+    run: RefCell<String>,
 }
 
 impl<'a> View<'a> {
     /// A view of the purge of that queue.
     pub fn new(terminal: &'a mut Terminal, queue: &str, identity: Identity) -> View<'a> {
-        View { terminal: RefCell::new(terminal), queue: queue.to_owned(), identity, progress: RefCell::new(None) }
+        View {
+            terminal: RefCell::new(terminal),
+            queue: queue.to_owned(),
+            identity,
+            progress: RefCell::new(None),
+            run: RefCell::new(String::new()),
+        }
     }
 
     /// Shows what would happen and asks.
-    pub fn consent(&self, preview: &Preview) -> bool {
+    pub fn consent(&self, preview: &Preview) -> Consent {
+        preview.run.clone_into(&mut self.run.borrow_mut());
         let terminal = self.terminal.borrow();
-        let (queue, identity) = (terminal.foreign(&self.queue).into_owned(), &self.identity);
-        terminal.say(&format!("purge {queue} on {identity}, run {}", preview.run));
-        let what = if preview.all { "" } else { "at most " };
-        terminal.say(&format!("{what}{} of {} messages", preview.set, preview.depth));
+        terminal.discuss(&format!("purge {} on {}, run {}", self.queue, self.identity, preview.run));
+        terminal.discuss(&what(preview));
         if preview.consumers > 0 {
-            terminal.say(&format!("{} consumers read this queue at the same time", preview.consumers));
+            terminal.discuss(&format!("{} consumers read this queue at the same time", preview.consumers));
         }
         match &preview.archive {
-            Some(path) => terminal.say(&format!("they will be kept in {}", path.display())),
+            Some(path) => terminal.discuss(&format!("they will be kept in {}", path.display())),
             None if preview.dry_run => (),
             None => terminal.warn("no copy is kept: what is removed cannot be had back"),
         }
         *self.progress.borrow_mut() = Some(terminal.progress(preview.set, "messages"));
-        if preview.set == 0 || preview.dry_run { true } else { terminal.consent("purge?") == Consent::Given }
+        if preview.set == 0 || preview.dry_run { Consent::Given } else { terminal.consent("purge?") }
+    }
+
+    /// A run that could not begin, or did nothing: its summary is written all the same.
+    pub fn failed(self, error: Error) -> Failure {
+        let run = self.run.take();
+        let terminal = self.terminal.into_inner();
+        if terminal.is_json() {
+            let _ = terminal.json(&summary(&Report { run, ..Report::default() }));
+        }
+        error.into()
+    }
+
+    /// A run that ended at its question.
+    pub fn nothing_removed(self, answer: Consent) -> Exit {
+        let interrupted = answer == Consent::Interrupted;
+        let report = Report { run: self.run.take(), interrupted, ..Report::default() };
+        let terminal = self.terminal.into_inner();
+        if terminal.is_json() {
+            let _ = terminal.json(&summary(&report));
+        }
+        let why = if interrupted { "interrupted: " } else { "" };
+        terminal.discuss(&format!("{why}nothing was removed, every message is where it was"));
+        if interrupted { Exit::Interrupted } else { Exit::Usage }
     }
 
     /// One event.
@@ -81,16 +111,11 @@ impl<'a> View<'a> {
         if let Some(progress) = self.progress.borrow().as_ref() {
             progress.done();
         }
-        let terminal = self.terminal.into_inner();
         let report = match outcome {
             Ok(report) => report,
-            Err(error) => {
-                if terminal.is_json() {
-                    let _ = terminal.json(&summary(&Report::default()));
-                }
-                return Err(error.into());
-            }
+            Err(error) => return Err(self.failed(error)),
         };
+        let terminal = self.terminal.into_inner();
         if terminal.is_json() {
             let _ = terminal.json(&summary(&report));
         } else {
@@ -108,8 +133,23 @@ impl<'a> View<'a> {
     }
 }
 
+/// What the question is about, as far as it is known before anything is held.
+fn what(preview: &Preview) -> String {
+    let Preview { set, depth, .. } = *preview;
+    let stay = depth.saturating_sub(set);
+    match (preview.all, stay) {
+        (_, _) if depth == 0 => "the queue is empty".to_owned(),
+        (true, 0) => format!("all {depth} messages"),
+        (true, stay) => format!("the first {set} of {depth} messages; {stay} stay"),
+        (false, _) if preview.dry_run => format!("the selected ones of {depth} messages"),
+        (false, _) => format!(
+            "the selected ones of {depth} messages: how many that are is known when they have been read, and --dry-run counts them first"
+        ),
+    }
+}
+
 fn summary(report: &Report) -> serde_json::Value {
-    json!({ "event": "summary", "format": "evbus.run/1", "run": report.run, "selected": report.selected, "replayed": 0,
+    json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected, "replayed": 0,
         "removed": report.removed, "skipped": 0, "returned": 0, "refused": 0, "unknown": 0, "left": report.left,
         "archive": report.archive, "dry_run": report.dry_run, "interrupted": report.interrupted })
 }

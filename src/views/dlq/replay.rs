@@ -1,6 +1,9 @@
 //! What a replay shows: what would go where, what stayed and why, and the sum of it.
 
-use std::cell::{Cell, RefCell};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+};
 
 use serde_json::json;
 
@@ -8,11 +11,14 @@ use crate::{
     broker::Identity,
     failure::Failure,
     ops::dlq::{
-        Error,
+        Address, Error,
         replay::{Event, Line, Outcome, Preflight, Report},
     },
     terminal::{Consent, Progress, Terminal},
-    views::table::{Table, count},
+    views::{
+        dlq::{known, saved},
+        table::{Table, count},
+    },
 };
 
 /// Shows a replay.
@@ -23,9 +29,18 @@ pub struct View<'a> {
     progress: RefCell<Option<Progress>>,
     /// Messages that stayed and were shown one by one.
     complaints: Cell<u64>,
-    /// Messages that the run may look at.
+    /// Messages that the run may look at, and that it has looked at.
     set: Cell<u64>,
+    read: Cell<u64>,
+    run: RefCell<String>,
+    /// What was answered, once somebody was asked.
+    answer: Cell<Option<Consent>>,
+    /// What a dry run found: how many messages have which target, and why they would stay.
+    targets: RefCell<Targets>,
 }
+
+/// Messages by target and obstacle.
+type Targets = BTreeMap<(Option<Address>, Option<String>), u64>;
 
 /// How many messages that stayed are shown one by one; the summary counts them all.
 const COMPLAINTS: u64 = 20;
@@ -40,15 +55,19 @@ impl<'a> View<'a> {
             progress: RefCell::new(None),
             complaints: Cell::new(0),
             set: Cell::new(0),
+            read: Cell::new(0),
+            run: RefCell::new(String::new()),
+            answer: Cell::new(None),
+            targets: RefCell::new(Targets::new()),
         }
     }
 
     /// The header of a run.
     pub fn begin(&self, run: &str, set: u64) {
         self.set.set(set);
+        run.clone_into(&mut self.run.borrow_mut());
         let terminal = self.terminal.borrow();
-        let (queue, identity) = (terminal.foreign(&self.queue).into_owned(), &self.identity);
-        terminal.say(&format!("replay {queue} on {identity}, run {run}"));
+        terminal.discuss(&format!("replay {} on {}, run {run}", self.queue, self.identity));
         *self.progress.borrow_mut() = Some(terminal.progress(set, "messages"));
     }
 
@@ -56,13 +75,15 @@ impl<'a> View<'a> {
     pub fn consent(&self, preflight: &Preflight) -> bool {
         let terminal = self.terminal.borrow();
         for line in preflight_lines(preflight, &terminal) {
-            terminal.say(&line);
+            terminal.discuss(&line);
         }
         // What lies behind the first window may be selected all the same: only a set that was read whole needs no answer.
         if preflight.selected == 0 && preflight.looked_at >= self.set.get() {
             return true;
         }
-        terminal.consent("replay?") == Consent::Given
+        let answer = terminal.consent("replay?");
+        self.answer.set(Some(answer));
+        answer == Consent::Given
     }
 
     /// One event.
@@ -74,6 +95,7 @@ impl<'a> View<'a> {
                 .borrow()
                 .say(&format!("the delivery limit is lifted by the temporary policy {policy} while this runs")),
             Event::Read { read } => {
+                self.read.set(read);
                 if let Some(progress) = &*self.progress.borrow() {
                     progress.at(read);
                 }
@@ -87,6 +109,14 @@ impl<'a> View<'a> {
     }
 
     fn settled(&self, line: &Line) {
+        let obstacle = match &line.outcome {
+            Outcome::WouldReplay => Some(None),
+            Outcome::Skipped(why) => Some(Some(why.clone())),
+            _ => None,
+        };
+        if let Some(obstacle) = obstacle {
+            *self.targets.borrow_mut().entry((line.target.clone(), obstacle)).or_default() += 1;
+        }
         let mut terminal = self.terminal.borrow_mut();
         if terminal.is_json() {
             // When the reader has gone the run goes on: its report still ends the process.
@@ -102,31 +132,42 @@ impl<'a> View<'a> {
         self.complaints.set(complaints);
         if complaints <= COMPLAINTS {
             let id = line.message_id.as_deref().unwrap_or("without id");
-            terminal.say(&format!("  {} #{} {}: {}", word(&line.outcome), line.seq, neutral(id), neutral(because)));
+            let text = format!("  {} #{} {id}: {because}", word(&line.outcome), line.seq);
+            terminal.say(&text.replace('\n', " "));
         } else if complaints == COMPLAINTS + 1 {
             terminal.say("  … and more; -o json lists every one");
         }
     }
 
-    /// The sum; a failure passes through. The summary is written in either case. What ended the run early is still in the report.
+    /// A run that could not begin, or did nothing: its summary is written all the same.
+    pub fn failed(self, error: Error) -> Failure {
+        let run = self.run.take();
+        let terminal = self.terminal.into_inner();
+        if terminal.is_json() {
+            let _ = terminal.json(&summary_json(&Report { run, ..Report::default() }));
+        }
+        error.into()
+    }
+
+    /// The sum; a failure passes through. The summary is written in either case. What ended the run early is still in the report;
+    /// `None` is a no to the question.
     ///
     /// # Errors
-    /// The run's own failure, or the missing consent.
-    pub fn finish(self, outcome: Result<Option<Report>, Error>) -> Result<Report, Failure> {
+    /// The run's own failure.
+    pub fn finish(self, outcome: Result<Option<Report>, Error>) -> Result<Option<Report>, Failure> {
         if let Some(progress) = self.progress.borrow().as_ref() {
             progress.done();
         }
-        let terminal = self.terminal.into_inner();
         let report = match outcome {
             Ok(Some(report)) => report,
-            Ok(None) => return Err(Failure::usage("declined", "nothing was replayed: consent was not given")),
-            Err(error) => {
-                if terminal.is_json() {
-                    let _ = terminal.json(&summary_json(&Report::default()));
-                }
-                return Err(error.into());
-            }
+            Ok(None) => return Ok(self.nothing_moved()),
+            Err(error) => return Err(self.failed(error)),
         };
+        let (read, targets) = (self.read.get(), self.targets.take());
+        let terminal = self.terminal.into_inner();
+        if report.dry_run {
+            show_targets(terminal, &report, read, &targets);
+        }
         if terminal.is_json() {
             let _ = terminal.json(&summary_json(&report));
         } else {
@@ -134,18 +175,39 @@ impl<'a> View<'a> {
                 let _ = terminal.line(&line);
             }
         }
+        if report.saved > 0 {
+            terminal.warn(&saved(report.saved));
+        }
         if report.stopped.is_some() && report.replayed > 0 {
             terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
         if report.undecided > 0 {
             terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));
         }
-        Ok(report)
+        Ok(Some(report))
+    }
+
+    /// A run that ended at its question, or before it.
+    fn nothing_moved(self) -> Option<Report> {
+        let declined = self.answer.get() == Some(Consent::Refused);
+        let report = Report { run: self.run.take(), interrupted: !declined, ..Report::default() };
+        let terminal = self.terminal.into_inner();
+        if terminal.is_json() {
+            let _ = terminal.json(&summary_json(&report));
+        }
+        let why = if declined { "" } else { "interrupted: " };
+        terminal.discuss(&format!("{why}nothing was replayed, every message is where it was"));
+        (!declined).then_some(report)
     }
 }
 
-fn neutral(text: &str) -> std::borrow::Cow<'_, str> {
-    crate::terminal::neutralise(text)
+/// That nothing is selected, of so many that were looked at.
+fn none_selected(read: u64) -> String {
+    if read == 1 {
+        "the only message is not selected".to_owned()
+    } else {
+        format!("none of the {read} messages is selected")
+    }
 }
 
 fn word(outcome: &Outcome) -> &'static str {
@@ -170,7 +232,7 @@ fn line_json(line: &Line) -> serde_json::Value {
 }
 
 fn summary_json(report: &Report) -> serde_json::Value {
-    json!({ "event": "summary", "format": "evbus.run/1", "run": report.run, "selected": report.selected,
+    json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": 0, "skipped": report.skipped, "returned": report.returned,
         "refused": report.refused, "unknown": report.unknown, "left": report.left, "saved": report.saved,
         "dry_run": report.dry_run, "interrupted": report.interrupted })
@@ -192,16 +254,43 @@ fn summary_lines(report: &Report) -> Vec<String> {
     }
     line.push_str(&format!(", {} left in the queue", count(report.left)));
     let mut lines = vec![line];
-    if report.saved > 0 {
-        lines.push(format!(
-            "{} of those left are copies at the queue's end: giving them back would have destroyed them",
-            report.saved
-        ));
-    }
     if report.interrupted {
         lines.push("interrupted: what was on its way is settled, the rest is where it was".to_owned());
     }
     lines
+}
+
+/// What a dry run found, over the whole set: as lines of data, by target.
+fn show_targets(terminal: &mut Terminal, report: &Report, read: u64, targets: &Targets) {
+    if report.selected == 0 && !report.interrupted && report.stopped.is_none() {
+        terminal.say(&if read == 0 { "the queue is empty".to_owned() } else { none_selected(read) });
+    }
+    if terminal.is_json() {
+        for ((target, obstacle), messages) in targets {
+            let target = target.as_ref().map(ToString::to_string);
+            let _ = terminal
+                .json(&json!({ "event": "target", "target": target, "messages": messages, "because": obstacle }));
+        }
+        return;
+    }
+    if targets.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&COLUMNS);
+    for ((target, obstacle), messages) in targets {
+        table.row(terminal, row(target.as_ref(), *messages, obstacle.as_deref()));
+    }
+    for line in table.lines(terminal) {
+        let _ = terminal.line(&line);
+    }
+}
+
+/// The columns of what goes where.
+const COLUMNS: [&str; 3] = ["TARGET", "MESSAGES>", "NOTE"];
+
+fn row(target: Option<&Address>, messages: u64, obstacle: Option<&str>) -> [String; 3] {
+    let target = target.map_or_else(|| "none".to_owned(), ToString::to_string);
+    [target, messages.to_string(), obstacle.map(|why| format!("stay here: {why}")).unwrap_or_default()]
 }
 
 fn preflight_lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
@@ -212,14 +301,23 @@ fn preflight_lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
     if preflight.consumers > 0 {
         lines.push(format!("{} consumers read this queue at the same time", preflight.consumers));
     }
+    if preflight.selected == 0 {
+        let unread = preflight.depth.saturating_sub(preflight.looked_at);
+        lines.push(match unread {
+            0 => none_selected(preflight.looked_at),
+            _ => format!(
+                "none of the first {} messages is selected; {unread} behind them are not looked at yet",
+                preflight.looked_at
+            ),
+        });
+        return lines;
+    }
     if preflight.looked_at < preflight.depth {
         lines.push(format!("the first {} of {} messages, by target:", preflight.looked_at, preflight.depth));
     }
-    let mut table = Table::new(&["TARGET", "MESSAGES>", "NOTE"]);
-    for row in &preflight.rows {
-        let target = row.target.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string);
-        let note = row.obstacle.as_ref().map(|why| format!("stay here: {why}")).unwrap_or_default();
-        table.row(terminal, [target, row.count.to_string(), note]);
+    let mut table = Table::of_talk(&COLUMNS);
+    for found in &preflight.rows {
+        table.row(terminal, row(found.target.as_ref(), found.count, found.obstacle.as_deref()));
     }
     lines.extend(table.lines(terminal));
     if preflight.rotates {

@@ -1,6 +1,8 @@
 //! What a look shows: message records for programs, a readable page per message for people.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+use serde_json::json;
 
 use crate::{
     failure::Failure,
@@ -10,13 +12,16 @@ use crate::{
         show::{Event, Report},
     },
     terminal::{Closed, Terminal},
+    views::dlq::saved,
 };
 
 /// Shows messages.
 pub struct View<'a> {
     terminal: RefCell<&'a mut Terminal>,
     queue: String,
-    shown: RefCell<u64>,
+    shown: Cell<u64>,
+    /// Messages whose place a copy took.
+    saved: Cell<u64>,
     closed: RefCell<Option<Closed>>,
 }
 
@@ -29,7 +34,8 @@ impl<'a> View<'a> {
         View {
             terminal: RefCell::new(terminal),
             queue: queue.to_owned(),
-            shown: RefCell::new(0),
+            shown: Cell::new(0),
+            saved: Cell::new(0),
             closed: RefCell::new(None),
         }
     }
@@ -45,9 +51,11 @@ impl<'a> View<'a> {
             Event::Saved { count, by_policy: true } => terminal.say(&format!(
                 "{count} messages had no delivery attempt left: they went back under a temporary policy"
             )),
-            Event::Saved { count, by_policy: false } => terminal.say(&format!(
-                "{count} messages had no delivery attempt left: confirmed copies at the queue's end took their place"
-            )),
+            Event::Saved { count: 0, by_policy: false } => (),
+            Event::Saved { count, by_policy: false } => {
+                self.saved.set(self.saved.get() + count);
+                terminal.warn(&saved(count));
+            }
             Event::Message(message) => {
                 if self.closed.borrow().is_none()
                     && let Err(closed) = self.message(&mut terminal, message)
@@ -59,33 +67,43 @@ impl<'a> View<'a> {
     }
 
     fn message(&self, terminal: &mut Terminal, message: &Message) -> Result<(), Closed> {
+        let shown = self.shown.get() + 1;
+        self.shown.set(shown);
         if terminal.is_json() {
             return terminal.json(&record::Record { queue: Some(&self.queue), message });
         }
-        let mut shown = self.shown.borrow_mut();
-        *shown += 1;
-        if *shown > 1 {
+        if shown > 1 {
             terminal.line("")?;
         }
-        for line in page(*shown, message, terminal) {
+        for line in page(shown, message, terminal) {
             terminal.line(&line)?;
         }
         Ok(())
     }
 
-    /// The sum; a failure passes through.
+    /// The sum; a failure passes through. The summary is written in either case.
     ///
     /// # Errors
     /// The look's own failure, or that the reader has gone.
     pub fn finish(self, outcome: Result<Report, Error>) -> Result<Report, Failure> {
         let terminal = self.terminal.into_inner();
-        let report = outcome?;
+        let (shown, saved) = (self.shown.get(), self.saved.get());
+        let report = match outcome {
+            Ok(report) => report,
+            Err(error) => {
+                if terminal.is_json() && self.closed.into_inner().is_none() {
+                    let _ = terminal.json(&json!({ "event": "summary", "shown": shown, "read": null, "depth": null,
+                        "order": null, "saved": saved, "interrupted": false }));
+                }
+                return Err(error.into());
+            }
+        };
         if let Some(closed) = self.closed.into_inner() {
             return Err(closed.into());
         }
         if terminal.is_json() {
-            terminal.json(&serde_json::json!({ "event": "summary", "shown": report.shown, "read": report.read,
-                "depth": report.depth, "order": if report.rotated { "rotated" } else { "kept" },
+            terminal.json(&json!({ "event": "summary", "shown": report.shown, "read": report.read,
+                "depth": report.depth, "order": if report.rotated { "rotated" } else { "kept" }, "saved": saved,
                 "interrupted": report.interrupted }))?;
             return Ok(report);
         }
