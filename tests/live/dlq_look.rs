@@ -74,6 +74,23 @@ fn a_user_who_may_not_set_policies_has_copies_put_in_place() {
 }
 
 #[test]
+fn a_purge_tells_of_the_copies_it_had_to_make_of_what_stays() {
+    let Some(live) = broker("copies-purge") else { return };
+    spent(&live, 4);
+    let purge = ["dlq", "purge", "dead", "--id", "m1", "--no-archive", "--save", "copy", "--yes", "-q", "-o", "json"];
+    let done = live.evbus(&purge).done().ends_with(0);
+    let summary = done.summary();
+    assert_eq!((&summary["removed"], &summary["left"]), (&1.into(), &3.into()), "{}", done.whole());
+    if live.version() >= evbus::version::Version::new(4, 3, 0) {
+        assert_eq!(summary["saved"], 3, "{}", done.whole());
+        assert!(done.err().contains("3 messages were replaced by a confirmed copy"), "{}", done.whole());
+    }
+    let mut ids = live.ids("dead");
+    ids.sort();
+    assert_eq!(ids, ["m0", "m2", "m3"]);
+}
+
+#[test]
 fn a_spent_message_that_its_target_refuses_stays_as_a_copy() {
     let Some(live) = broker("spent-refused") else { return };
     spent(&live, 5);

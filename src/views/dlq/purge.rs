@@ -13,7 +13,10 @@ use crate::{
         purge::{Event, Preview, Report},
     },
     terminal::{Consent, Progress, Terminal},
-    views::{dlq::known, table::count},
+    views::{
+        dlq::{known, saved},
+        table::count,
+    },
 };
 
 /// Shows a purge.
@@ -126,6 +129,9 @@ impl<'a> View<'a> {
                 let _ = terminal.line(&format!("kept in {}", path.display()));
             }
         }
+        if report.saved > 0 {
+            terminal.warn(&saved(report.saved));
+        }
         if report.undecided > 0 {
             terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));
         }
@@ -151,5 +157,5 @@ fn what(preview: &Preview) -> String {
 fn summary(report: &Report) -> serde_json::Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected, "replayed": 0,
         "removed": report.removed, "skipped": 0, "returned": 0, "refused": 0, "unknown": 0, "left": report.left,
-        "archive": report.archive, "dry_run": report.dry_run, "interrupted": report.interrupted })
+        "archive": report.archive, "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
 }
