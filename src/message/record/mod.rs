@@ -173,6 +173,7 @@ mod tests {
         assert_eq!(shown(br#"{"a": 1}"#), "text");
         assert_eq!(shown(br#"{"a":1,"a":2}"#), "text");
         assert_eq!(shown(br#"{"a":1e5}"#), "text");
+        assert_eq!(shown(b"null"), "json");
         assert_eq!(shown(b"\xff\x00"), "base64");
         assert_eq!(shown(b""), "text");
     }
@@ -212,6 +213,11 @@ mod tests {
         })
     }
 
+    fn bodies() -> impl Strategy<Value = Vec<u8>> {
+        let json = prop::sample::select(vec!["null", "true", "0", "-1.5", r#""x""#, "[]", "{}", r#"{"a":null}"#]);
+        prop_oneof![2 => any::<Vec<u8>>(), 1 => json.prop_map(|text| text.as_bytes().to_vec())]
+    }
+
     fn tables(inner: impl Strategy<Value = Field>) -> impl Strategy<Value = Table> {
         // Names that look like our tags are the ones that could be mistaken.
         let name = prop_oneof![any::<String>(), "!(i8|text|table|x)?".prop_map(|name| name)];
@@ -222,7 +228,7 @@ mod tests {
         #[test]
         fn every_message_comes_back_equal(
             headers in proptest::option::of(tables(fields())),
-            body in any::<Vec<u8>>(),
+            body in bodies(),
             texts in prop::collection::vec(proptest::option::of(any::<String>()), 10),
             small in any::<(Option<u8>, Option<u8>, bool)>(),
             timestamp in any::<Option<u64>>(),

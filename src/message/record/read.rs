@@ -64,10 +64,15 @@ struct PropertiesLine {
 
 #[derive(Deserialize, Default)]
 struct BodyLine<'a> {
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     json: Option<&'a RawValue>,
     text: Option<String>,
     base64: Option<String>,
+}
+
+/// A value that is there, `null` as well: a body can be that.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 /// Reads one line: the message, and the queue it was read from where the record says so.
