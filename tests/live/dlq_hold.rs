@@ -179,3 +179,24 @@ fn a_target_that_may_not_be_written_to_ends_the_run_with_the_brokers_reason() {
     assert!(summary["unknown"].as_u64().is_some_and(|unknown| unknown < 5000), "it stops: {summary}");
     assert_eq!((live.ready("work"), live.ready("dead")), (0, 5000));
 }
+
+#[test]
+fn a_policy_is_known_before_statistics_tell_of_it() {
+    let Some(live) = broker("fresh-policy") else { return };
+    let policy = |name: &str, definition: serde_json::Value| {
+        let body = json!({ "pattern": format!("^{name}$"), "apply-to": "queues", "definition": definition });
+        live.api(Method::PUT, &format!("policies/{}/{name}", live.vhost), Some(body));
+    };
+    policy("limited", json!({ "delivery-limit": 7 }));
+    policy("work", json!({ "dead-letter-exchange": "", "dead-letter-routing-key": "limited" }));
+    for queue in ["limited", "work"] {
+        live.queue(queue, &[("x-queue-type", json!("quorum"))]);
+    }
+    live.fill("limited", 1);
+    // At once: statistics need seconds.
+    let look = live.evbus(&["dlq", "show", "limited"]).done().ends_with(0);
+    assert!(look.err().contains("after 7 failed deliveries"), "{}", look.whole());
+    let list = live.evbus(&["dlq", "list", "-o", "json"]).done().ends_with(0);
+    let found = &list.json()[0]["queues"][0];
+    assert_eq!((&found["name"], &found["owners"]), (&json!("limited"), &json!(["work"])), "{}", list.whole());
+}

@@ -1,6 +1,7 @@
 //! What the management API says. Every field may be missing, and what is missing is unknown, never 0 or empty: nodes emit
 //! statistics seconds after the fact, and some not at all.
 
+mod force;
 mod objects;
 mod queues;
 mod server;
@@ -82,6 +83,11 @@ mod lenient {
             Value::Object(map) => map,
             _ => Map::new(),
         })
+    }
+
+    /// An object that is there, or whatever else stands in its place as an empty one.
+    pub(super) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Map<String, Value>>, D::Error> {
+        object(deserializer).map(Some)
     }
 
     /// A count; anything else is unknown.

@@ -86,12 +86,20 @@ impl Management {
         self.http.get(&["bindings", vhost], &[]).await
     }
 
-    /// Every policy of a virtual host.
+    /// Every policy of a virtual host. Broker fact (3.10, 4.0): the management tag is enough.
     ///
     /// # Errors
-    /// [`Error::ManagementTag`] without the policymaker tag.
+    /// See [`Error`].
     pub async fn policies(&self, vhost: &str) -> Result<Vec<Policy>, Error> {
         self.http.get(&["policies", vhost], &[]).await
+    }
+
+    /// Every operator policy of a virtual host.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn operator_policies(&self, vhost: &str) -> Result<Vec<Policy>, Error> {
+        self.http.get(&["operator-policies", vhost], &[]).await
     }
 
     /// Creates or replaces a policy. When it returns, the queues concerned have taken it over.

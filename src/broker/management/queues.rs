@@ -32,9 +32,9 @@ pub struct QueueInfo {
     /// The operator policy in force.
     #[serde(deserialize_with = "lenient::text")]
     pub operator_policy: Option<String>,
-    /// What both come to.
-    #[serde(deserialize_with = "lenient::object")]
-    pub effective_policy_definition: Map<String, Value>,
+    /// What both come to; `None` where statistics have not come yet.
+    #[serde(deserialize_with = "lenient::present")]
+    pub effective_policy_definition: Option<Map<String, Value>>,
     /// Messages, of every kind.
     #[serde(rename = "messages", deserialize_with = "lenient::count")]
     pub total: Option<u64>,
@@ -143,7 +143,12 @@ impl Management {
     /// See [`Error`].
     pub async fn queue(&self, vhost: &str, name: &str) -> Result<Option<QueueInfo>, Error> {
         match self.http.get(&["queues", vhost, name], &[("disable_stats", "false")]).await {
-            Ok(queue) => Ok(Some(queue)),
+            Ok(queue) => {
+                let mut queue: [QueueInfo; 1] = [queue];
+                self.complete(vhost, &mut queue).await?;
+                let [queue] = queue;
+                Ok(Some(queue))
+            }
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
@@ -178,7 +183,10 @@ impl Management {
     /// See [`Error`].
     pub async fn queue_statistics(&self, vhost: &str) -> Result<Vec<QueueInfo>, Error> {
         let columns = "name,vhost,type,arguments,effective_policy_definition,messages_dlx";
-        paged(&self.http, &["queues", vhost], &[("columns", columns)], |queue: &QueueInfo| queue.name.clone()).await
+        let name = |queue: &QueueInfo| queue.name.clone();
+        let mut queues = paged(&self.http, &["queues", vhost], &[("columns", columns)], name).await?;
+        self.complete(vhost, &mut queues).await?;
+        Ok(queues)
     }
 
     /// Every consumer of a virtual host, or of all of them.

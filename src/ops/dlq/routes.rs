@@ -64,7 +64,8 @@ struct Letters {
 
 impl Letters {
     fn of(queue: &QueueInfo) -> Option<Letters> {
-        let (arguments, policy) = (&queue.arguments, &queue.effective_policy_definition);
+        let none = Map::new();
+        let (arguments, policy) = (&queue.arguments, queue.effective_policy_definition.as_ref().unwrap_or(&none));
         let text = |argument: &str, key: &str| {
             let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
             // An argument beats a policy here, on every series.

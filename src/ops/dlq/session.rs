@@ -335,7 +335,7 @@ async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custod
         Some("stream") => Kind::Stream,
         _ => Kind::Classic,
     };
-    let policy = found.effective_policy_definition.clone();
+    let policy = found.effective_policy_definition.clone().unwrap_or_default();
     let custody = Custody::of(kind, version, &found.arguments, &policy, found.operator_policy.is_some());
     Ok((custody, found))
 }
