@@ -21,7 +21,7 @@ use crate::{
         known::Known,
         source::{self, Invalid, Item, Source},
     },
-    terminal::neutralise,
+    terminal::{Terminal, neutralise},
     topology::file::Topology,
     views::publish::View,
 };
@@ -90,6 +90,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         correlation_id: args.correlation_id.clone(),
         raw: args.raw,
     };
+    if let (None, Some(key), Some(topology)) = (&args.event, &args.key, topology) {
+        heed(key, args, topology, &context.terminal);
+    }
     let (place, source) = match &args.from {
         Some(path) => (place(path), open(path)?),
         None => ("the payload".to_owned(), Source::Payload(data(args, &composer, context)?)),
@@ -127,6 +130,18 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         }
         None => Ok(exit),
     }
+}
+
+/// Warns of a key that only the audit stream hears: the broker counts that as a receiver, and calls a mistyped key routed.
+fn heed(key: &str, args: &Args, topology: &Topology, terminal: &Terminal) {
+    let is_bus = args.exchange.as_deref().is_none_or(|exchange| exchange == topology.bus());
+    if !is_bus || topology.audit.is_none() || topology.is_wanted(key) {
+        return;
+    }
+    let keys = topology.events.iter().map(|event| event.routing_key.as_str());
+    let near = nearest::among(key, keys).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let key = neutralise(key);
+    terminal.warn(&format!("no service of the topology file subscribes to {key}: only the audit stream gets it{near}"));
 }
 
 fn exit(report: &Report) -> Exit {

@@ -260,3 +260,21 @@ fn the_schema_for_editors_is_the_one_that_the_reader_checks_against() {
     let starter = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/commands/starter.yaml"));
     assert!(starter.is_ok_and(|text| text.contains("evbus: 1")));
 }
+
+#[test]
+fn a_key_that_only_the_audit_stream_hears_is_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = "evbus: 1\nevents: { QuoteCreated: { routing_key: quote.created } }\nservices:\n  cache: { subscribes: [QuoteCreated] }\n  \
+        mail: { subscribes: [ { key: \"mail.#\" } ] }\naudit: { stream: events.audit }\n";
+    std::fs::write(folder.path().join("evbus.yaml"), file).expect("it is written");
+    let publish = |arguments: &[&str]| {
+        let run = evbus(["publish", "--data", "{}", "--dry-run"]).and(arguments).within(folder.path());
+        run.done().ends_with(0).err().to_owned()
+    };
+    let warned = publish(&["--key", "quote.craeted"]);
+    assert!(warned.contains("only the audit stream gets it; did you mean quote.created?"), "{warned}");
+    for heard in [&["--key", "quote.created"][..], &["--key", "mail.sent"], &["--key", "x", "--exchange", "other"]] {
+        let silent = publish(heard);
+        assert!(!silent.contains("audit stream"), "{heard:?}: {silent}");
+    }
+}

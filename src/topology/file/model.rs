@@ -7,6 +7,7 @@ use crate::{
     topology::{
         argument::QueueType,
         place::{Place, Spanned},
+        routing::topic_matches,
         spec::{BindingSpec, ExchangeSpec, PolicySpec},
     },
 };
@@ -58,6 +59,17 @@ impl Topology {
     #[must_use]
     pub fn event(&self, name: &str) -> Option<&Event> {
         self.events.iter().find(|event| *event.name == name)
+    }
+
+    /// Whether anybody but the audit stream wants what has that key on the bus, as far as the file says.
+    #[must_use]
+    pub fn is_wanted(&self, key: &str) -> bool {
+        let wants = |subscription: &Subscription| match subscription {
+            Subscription::Event(name) => self.event(name).is_some_and(|event| *event.routing_key == key),
+            Subscription::Key(pattern) => topic_matches(pattern, key),
+        };
+        let leads = |binding: &Binding| binding.spec.source == self.bus() && topic_matches(&binding.spec.key, key);
+        self.services.iter().flat_map(|service| &service.subscribes).any(wants) || self.bindings.iter().any(leads)
     }
 
     /// The service of that name.
