@@ -75,11 +75,13 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
 /// How a run's report ends the process.
 fn exit(report: &Report) -> Exit {
     let stayed = report.skipped + report.returned + report.refused + report.unknown;
+    // A dry run ends as the run would, as far as that can be seen.
+    let moved = if report.dry_run { report.selected.saturating_sub(stayed) } else { report.replayed };
     if report.interrupted {
         Exit::Interrupted
     } else if report.stopped.is_none() && stayed == 0 {
         Exit::Done
-    } else if report.replayed > 0 || report.unknown > 0 {
+    } else if moved > 0 || report.unknown > 0 {
         Exit::Partial
     } else {
         Exit::Failed
@@ -110,6 +112,10 @@ mod tests {
         assert_eq!(exit(&Report { replayed: 1, ..all_stayed }), Exit::Partial);
         assert_eq!(exit(&Report { unknown: 1, ..Report::default() }), Exit::Partial);
         assert_eq!(exit(&Report::default()), Exit::Done);
+        let dry = Report { dry_run: true, selected: 2, ..Report::default() };
+        assert_eq!(exit(&Report { skipped: 1, ..dry }), Exit::Partial);
+        let all_would_stay = Report { dry_run: true, selected: 2, skipped: 2, ..Report::default() };
+        assert_eq!(exit(&all_would_stay), Exit::Failed);
         assert_eq!(exit(&Report { interrupted: true, replayed: 5, ..Report::default() }), Exit::Interrupted);
     }
 
