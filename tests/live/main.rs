@@ -17,6 +17,7 @@ mod dlq_purge;
 mod dlq_replay;
 mod doctor;
 mod fidelity;
+mod foreign;
 mod publish;
 mod queues;
 mod routes;
