@@ -269,7 +269,7 @@ fn a_key_that_only_the_audit_stream_hears_is_warned_of() {
     std::fs::write(folder.path().join("evbus.yaml"), file).expect("it is written");
     let publish = |arguments: &[&str]| {
         let run = evbus(["publish", "--data", "{}", "--dry-run"]).and(arguments).within(folder.path());
-        run.done().ends_with(0).err().to_owned()
+        run.done().ends_with(0).err().clone()
     };
     let warned = publish(&["--key", "quote.craeted"]);
     assert!(warned.contains("only the audit stream gets it; did you mean quote.created?"), "{warned}");
