@@ -180,6 +180,12 @@ fn refusal(error: &lapin::Error, endpoint: &Endpoint, address: &Address, overhea
     match overheard.first().as_slice() {
         // A TLS record: alert (21) or handshake (22), version 3.
         [21 | 22, 3, ..] => Error::TlsPort { host },
+        // The broker's word on it is lost when our first bytes cross its hanging up.
+        [] if overheard.wanted_certificate() => {
+            let source =
+                std::io::Error::other("it asked for a client's certificate, got none and closed the connection");
+            Error::ClientCertificate { host, source }
+        }
         // RabbitMQ's TLS listeners hang up like this on clear text, and on a client without a certificate.
         [] => Error::Hangup { host, because: error.to_string() },
         // An AMQP method frame on channel 0, or AMQP's own answer to a version it does not speak.

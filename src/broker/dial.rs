@@ -5,7 +5,10 @@ use std::{
     fmt, io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -36,18 +39,19 @@ pub(super) async fn dial(
     tls: Option<&tls::Config>,
     timeout: Duration,
 ) -> Result<(Stream, Overheard), Error> {
+    let overheard = Overheard::default();
+    let asked = Arc::clone(&overheard.asked);
     let work = async {
         let tcp = connect(address).await?;
         let stream: Box<dyn Duplex> = match tls {
             None => Box::new(tcp),
-            Some(tls) => Box::new(tls.handshake(address, tcp).await?),
+            Some(tls) => Box::new(tls.handshake(address, tcp, asked).await?),
         };
         Ok(stream)
     };
     let stream = tokio::time::timeout(timeout, work)
         .await
         .map_err(|_| Error::ConnectTimeout { host: address.to_string(), after: timeout })??;
-    let overheard = Overheard::default();
     let stream: Box<dyn Duplex> = Box::new(Listening { stream, overheard: overheard.clone() });
     Ok((stream.compat(), overheard))
 }
@@ -81,7 +85,10 @@ async fn connect(address: &Address) -> Result<TcpStream, Error> {
 /// What the broker said first: lapin does not pass on the properties a server introduces itself with, and the version among
 /// them decides what is safe.
 #[derive(Clone, Default)]
-pub(super) struct Overheard(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Overheard {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    asked: Arc<AtomicBool>,
+}
 
 /// More than any broker says before it is answered.
 const INTRODUCTION: usize = 4096;
@@ -89,7 +96,7 @@ const INTRODUCTION: usize = 4096;
 impl Overheard {
     fn hear(&self, bytes: &[u8]) {
         // The lock is held for a copy only: no panic can poison it.
-        if let Ok(mut heard) = self.0.lock() {
+        if let Ok(mut heard) = self.bytes.lock() {
             let room = INTRODUCTION.saturating_sub(heard.len());
             heard.extend_from_slice(&bytes[..bytes.len().min(room)]);
         }
@@ -98,16 +105,21 @@ impl Overheard {
     /// The version in the server's properties: a field of that name, holding a long string.
     pub(super) fn version(&self) -> Option<Version> {
         const FIELD: &[u8] = b"\x07versionS";
-        let heard = self.0.lock().ok()?;
+        let heard = self.bytes.lock().ok()?;
         let at = heard.windows(FIELD.len()).position(|window| window == FIELD)? + FIELD.len();
         let length = u32::from_be_bytes(heard.get(at..at + 4)?.try_into().ok()?);
         let text = heard.get(at + 4..at + 4 + usize::try_from(length).ok()?)?;
         std::str::from_utf8(text).ok()?.parse().ok()
     }
 
+    /// Whether it wanted a client's certificate, and we have none.
+    pub(super) fn wanted_certificate(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
     /// Whether the first bytes are not AMQP's: TLS, or HTTP.
     pub(super) fn first(&self) -> Vec<u8> {
-        self.0.lock().map(|heard| heard.iter().copied().take(8).collect()).unwrap_or_default()
+        self.bytes.lock().map(|heard| heard.iter().copied().take(8).collect()).unwrap_or_default()
     }
 }
 

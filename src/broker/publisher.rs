@@ -69,6 +69,9 @@ impl Default for Window {
     }
 }
 
+/// Why a fate is unknown, as long as only the end of the channel is known and not its reason.
+const LOST: &str = "the channel has ended";
+
 type Sending = Pin<Box<dyn Future<Output = (u64, lapin::Result<Confirmation>)> + Send>>;
 
 /// A channel that publishes with confirms. One task uses it: lapin mixes up confirmations between tasks.
@@ -151,7 +154,7 @@ impl Publisher {
     /// waits without losing anything.
     pub async fn next(&mut self) -> Option<(u64, Fate)> {
         loop {
-            if let Some(settled) = self.ledger.take() {
+            if let Some(settled) = self.take_settled() {
                 return Some(settled);
             }
             if !self.ledger.is_waiting() {
@@ -170,7 +173,15 @@ impl Publisher {
 
     /// A fate that is known already, without waiting.
     pub fn take_settled(&mut self) -> Option<(u64, Fate)> {
-        self.ledger.take()
+        let (ticket, fate) = self.ledger.take()?;
+        // What learned first that the channel had ended may have learned no more than that.
+        let fate = match (fate, &self.ended) {
+            (Fate::Unknown { because }, Some(reason)) if because == LOST => {
+                Fate::Unknown { because: reason.to_string() }
+            }
+            (fate, _) => fate,
+        };
+        Some((ticket, fate))
     }
 
     /// Whether the channel has ended, so that nothing that is published from now on can arrive.
@@ -189,10 +200,12 @@ impl Publisher {
     fn enter(&mut self, number: u64, answer: lapin::Result<Confirmation>) {
         let answer = answer.map_err(|error| {
             let error = Error::from_lapin(&error).needing("write");
-            match &mut self.ended {
-                Some(known) if !matches!(known, Error::Lost { .. }) => known.to_string(),
-                ended => ended.insert(error).to_string(),
+            let is_lost = matches!(error, Error::Lost { .. });
+            let because = if is_lost { LOST.to_owned() } else { error.to_string() };
+            if self.ended.as_ref().is_none_or(|known| matches!(known, Error::Lost { .. })) {
+                self.ended = Some(error);
             }
+            because
         });
         self.ledger.answer(number, meaning(answer));
     }

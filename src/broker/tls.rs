@@ -1,6 +1,13 @@
 //! One TLS configuration for AMQP and HTTP: who is trusted, who we are, which name is expected.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use tokio::net::TcpStream;
 use tokio_rustls::{
@@ -9,11 +16,12 @@ use tokio_rustls::{
     rustls::{
         self, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
         client::{
-            WebPkiServerVerifier,
+            ResolvesClientCert, WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
         },
         crypto::ring,
         pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+        sign::CertifiedKey,
     },
 };
 
@@ -71,11 +79,16 @@ impl Config {
         client
     }
 
-    /// Shakes hands over an open connection.
+    /// Shakes hands over an open connection. `asked` hears whether a certificate of ours was wanted, and there is none.
     ///
     /// # Errors
     /// An untrusted certificate, another name in it, or a peer that does not speak TLS.
-    pub(super) async fn handshake(&self, address: &Address, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Error> {
+    pub(super) async fn handshake(
+        &self,
+        address: &Address,
+        tcp: TcpStream,
+        asked: Arc<AtomicBool>,
+    ) -> Result<TlsStream<TcpStream>, Error> {
         let host = address.to_string();
         let name = match (&self.server_name, &address.host) {
             (Some(name), _) => name.clone(),
@@ -84,10 +97,11 @@ impl Config {
                 ServerName::try_from(name.clone()).map_err(|_| Error::ServerName { name: name.clone() })?
             }
         };
-        TlsConnector::from(Arc::clone(&self.client))
-            .connect(name, tcp)
-            .await
-            .map_err(|error| Error::from_handshake(host, error))
+        let mut client = Arc::clone(&self.client);
+        if !client.client_auth_cert_resolver.has_certs() {
+            Arc::make_mut(&mut client).client_auth_cert_resolver = Arc::new(Nobody { asked });
+        }
+        TlsConnector::from(client).connect(name, tcp).await.map_err(|error| Error::from_handshake(host, error))
     }
 }
 
@@ -100,6 +114,23 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(|error| tls_file(Path::new("TLS"), io::Error::other(error)))?;
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+/// We have no certificate, and remember that one was wanted.
+#[derive(Debug)]
+struct Nobody {
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for Nobody {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// Verifies as always, but for another name than the host's.
