@@ -5,6 +5,9 @@
 //! - Returning with `basic.nack`, `multiple`, after `basic.cancel`, keeps the order where the broker can, and costs no delivery
 //!   attempt from 4.3 on. Closing the channel or connection instead costs one. One frame for the messages of several consumers
 //!   returns them by consumer, sorted by tag as text (quorum queues, measured), so each consumer's go back in a frame of their own.
+//! - Quorum queues can deliver what an acknowledgement made room for after they have confirmed that a consumer is cancelled (3.10 and
+//!   4.0). lapin knows that consumer no longer and drops the delivery: it is held, and nobody has seen it. Where a return costs
+//!   something, acknowledgements therefore wait until the consumer is cancelled ([`Deliveries::pause`]).
 //! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
 
 use std::{
@@ -56,8 +59,11 @@ pub struct Deliveries {
     /// The last delivery tag that was seen.
     last: u64,
     held: BTreeSet<u64>,
-    /// How many of this consumer's are kept.
+    /// How many of this consumer's are kept, and how many in all.
     kept: usize,
+    kept_in_all: usize,
+    /// This consumer is asked for no more.
+    paused: bool,
     cancelled: bool,
 }
 
@@ -79,6 +85,8 @@ impl Deliveries {
             last: 0,
             held: BTreeSet::new(),
             kept: 0,
+            kept_in_all: 0,
+            paused: false,
             cancelled: false,
         })
     }
@@ -90,13 +98,17 @@ impl Deliveries {
     pub async fn next(&mut self) -> Result<Delivery, Error> {
         let delivery = match self.waiting.pop_front() {
             Some(delivery) => delivery,
-            None => match self.consumer.next().await {
-                Some(Ok(delivery)) => delivery,
-                Some(Err(error)) => return Err(Error::from_lapin(&error)),
-                None => return Err(Error::QueueGone { queue: self.queue.clone() }),
-            },
+            None => self.received().await?,
         };
         Ok(self.hand_out(delivery))
+    }
+
+    async fn received(&mut self) -> Result<lapin::message::Delivery, Error> {
+        match self.consumer.next().await {
+            Some(Ok(delivery)) => Ok(delivery),
+            Some(Err(error)) => Err(Error::from_lapin(&error)),
+            None => Err(Error::QueueGone { queue: self.queue.clone() }),
+        }
     }
 
     /// Waits until everything has come that the broker had sent before: a channel answers in order.
@@ -118,6 +130,41 @@ impl Deliveries {
     pub fn keep(&mut self, receipt: Receipt) {
         let Receipt(tag) = receipt;
         self.kept += usize::from(self.earlier.last().is_none_or(|last| tag > *last));
+        self.kept_in_all += 1;
+    }
+
+    /// How many messages are held until the end.
+    #[must_use]
+    pub fn kept_in_all(&self) -> usize {
+        self.kept_in_all
+    }
+
+    /// How long the broker may be silent when it is asked for something.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Waits for one more message and keeps it ready for [`Deliveries::next`]. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// As [`Deliveries::next`].
+    pub async fn fetch(&mut self) -> Result<(), Error> {
+        let delivery = self.received().await?;
+        self.last = delivery.delivery_tag;
+        self.waiting.push_back(delivery);
+        Ok(())
+    }
+
+    /// Asks this consumer for no more; [`Deliveries::renew`] puts another in its place.
+    ///
+    /// # Errors
+    /// When the channel or connection has ended.
+    pub async fn pause(&mut self) -> Result<(), Error> {
+        if !std::mem::replace(&mut self.paused, true) {
+            self.stop().await?;
+        }
+        Ok(())
     }
 
     /// How many messages this consumer holds until the end, of as many as it may have in hand.
@@ -138,12 +185,12 @@ impl Deliveries {
     /// # Errors
     /// When the channel or connection has ended, or the queue is gone.
     pub async fn renew(&mut self, prefetch: impl FnOnce(usize) -> u16) -> Result<(), Error> {
-        self.stop().await?;
+        self.pause().await?;
         self.earlier.push(self.last);
         self.prefetch = prefetch(self.waiting.len()).max(1);
         let generation = self.earlier.len();
         self.consumer = consume(&self.channel, self.patience, &self.queue, generation, self.prefetch).await?;
-        self.kept = 0;
+        (self.kept, self.paused) = (0, false);
         Ok(())
     }
 
@@ -194,7 +241,7 @@ impl Deliveries {
     pub async fn cancel(&mut self) -> Result<Vec<Delivery>, Error> {
         if !self.cancelled {
             self.cancelled = true;
-            self.stop().await?;
+            self.pause().await?;
         }
         let rest: Vec<_> = self.waiting.drain(..).collect();
         Ok(rest.into_iter().map(|delivery| self.hand_out(delivery)).collect())

@@ -200,3 +200,41 @@ fn a_policy_is_known_before_statistics_tell_of_it() {
     let found = &list.json()[0]["queues"][0];
     assert_eq!((&found["name"], &found["owners"]), (&json!("limited"), &json!(["work"])), "{}", list.whole());
 }
+
+#[test]
+fn what_lies_behind_the_limit_of_a_run_is_not_touched_where_that_would_destroy_it() {
+    let Some(live) = broker("hold-behind") else { return };
+    for (round, command) in [
+        &["replay", "--to", "queue:work", "--yes"][..],
+        &["replay", "--to", "queue:work", "--dry-run"],
+        &["purge", "--no-archive", "--yes"],
+        &["purge", "--dry-run"],
+        &["replay", "--to", "queue:work", "--window", "1", "--yes"],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let dead = format!("dead{round}");
+        live.queue(&dead, &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(1))]);
+        live.queue("work", &[("x-queue-type", json!("quorum"))]);
+        live.fill(&dead, 12);
+        // Each has been returned once: where returns count, none has an attempt left.
+        let gets = json!({ "count": 12, "ackmode": "ack_requeue_true", "encoding": "auto" });
+        live.api(Method::POST, &format!("queues/{}/{dead}/get", live.vhost), Some(gets));
+        live.until("they are back", || live.ready(&dead) == 12);
+        let run = live.evbus(&["dlq", command[0], &dead, "--limit", "3", "-o", "json"]).and(&command[1..]);
+        let summary = run.done().ends_with(0).summary();
+        live.until("what was held is back", || {
+            let gone = summary["replayed"].as_u64().zip(summary["removed"].as_u64()).map(|(a, b)| a + b);
+            Some(12 - u64::from(live.ready(&dead))) == gone
+        });
+        let mut ids: Vec<String> = live.ids(&dead);
+        ids.extend(live.ids("work"));
+        ids.sort();
+        ids.dedup();
+        // Three that were purged are gone; which ones depends on the order the first look left.
+        let there = if summary["removed"] == 3 { 9 } else { 12 };
+        assert_eq!(ids.len(), there, "{command:?}: {ids:?} {summary}");
+        live.delete("work");
+    }
+}

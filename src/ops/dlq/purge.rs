@@ -267,7 +267,7 @@ impl Removing<'_> {
         let request = &self.purge.request;
         let mut read = 0;
         while request.limit.is_none_or(|limit| report.selected < limit) {
-            let (kept, most) = self.reading.deliveries().kept();
+            let (kept, most) = self.reading.kept();
             if self.batch.len() >= most.div_ceil(2) || self.batch.len() + kept >= most || self.bytes >= BATCH_BYTES {
                 self.remove(report, listen).await?;
             }

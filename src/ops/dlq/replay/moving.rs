@@ -136,7 +136,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             if self.publisher.has_ended() {
                 return Ok(());
             }
-            if burst > 0 {
+            if burst > 0 || reading.is_due() {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }

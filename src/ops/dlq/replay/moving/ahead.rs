@@ -24,6 +24,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = self.replay.hold;
         let mut bytes = 0;
         while ahead.len() < usize::from(most) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
+            reading.make_room().await?;
             let Some(delivery) = reading.next().await? else { break };
             bytes += delivery.message.body.len();
             ahead.push_back(delivery);
