@@ -127,8 +127,13 @@ pub fn read(
 
 /// What a line is: a record by its format, a line of our own by all that such a line has, and a payload otherwise.
 fn understand(line: &[u8], composer: &mut Composer) -> Result<Option<Outgoing>, Wrong> {
-    let Ok(fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(line) else {
-        return payload(line, composer);
+    let fields = match serde_json::from_slice::<BTreeMap<String, &RawValue>>(line) {
+        Ok(fields) => fields,
+        // As evbus begins a record: one that is cut off is nobody's payload.
+        Err(error) if line.starts_with(br#"{"format":"evbus.message/"#) => {
+            return Err(Wrong::Unreadable(format!("it begins as a record and does not end as one: {error}")));
+        }
+        Err(_) => return payload(line, composer),
     };
     let format = fields.get("format").and_then(|format| serde_json::from_str::<String>(format.get()).ok());
     match format.as_deref() {
@@ -239,6 +244,11 @@ mod tests {
         let record = r#"{"body":{"text":"x"}, "routing_key":"k", "exchange":"e", "format" : "evbus.message/1"}"#;
         assert_eq!(read_all(record, None), ["send"]);
         assert_eq!(read_all(&record.replace("message/1", "message/2"), Some("k")), ["invalid"]);
+    }
+
+    #[test]
+    fn a_record_that_is_cut_off_is_not_sent_as_a_payload() {
+        assert_eq!(read_all(r#"{"format":"evbus.message/1","exchange":"e","routi"#, Some("k")), ["invalid"]);
     }
 
     #[test]
