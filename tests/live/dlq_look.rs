@@ -171,3 +171,17 @@ fn without_the_management_api_nobody_looks_blindly() {
     assert!(refused.err().contains("\"blind\"") && refused.err().contains("--assume"), "{}", refused.whole());
     assert_eq!(blind(&["--assume", "classic"]).ends_with(0).summary()["shown"], 2);
 }
+
+#[test]
+fn a_summary_tells_of_a_look_that_was_cut_and_of_an_expression_that_failed() {
+    let Some(live) = broker("cut") else { return };
+    live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(3))]);
+    live.fill("limited", 6);
+    let look = |more: &[&str]| {
+        live.evbus(&["dlq", "show", "limited", "--save", "copy", "-o", "json"]).and(more).done().ends_with(0).summary()
+    };
+    let cut = look(&["--limit", "3", "--window", "1"]);
+    assert_eq!((&cut["shown"], &cut["cut"], &cut["undecided"]), (&1.into(), &true.into(), &0.into()), "{cut}");
+    let failed = look(&["--where", ".body.json.n | error"]);
+    assert_eq!((&failed["cut"], &failed["undecided"]), (&false.into(), &6.into()), "{failed}");
+}

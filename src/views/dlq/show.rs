@@ -104,7 +104,7 @@ impl<'a> View<'a> {
         if terminal.is_json() {
             terminal.json(&json!({ "event": "summary", "shown": report.shown, "read": report.read,
                 "depth": report.depth, "order": if report.rotated { "rotated" } else { "kept" }, "saved": saved,
-                "interrupted": report.interrupted }))?;
+                "cut": report.cut, "undecided": report.undecided, "interrupted": report.interrupted }))?;
             return Ok(report);
         }
         terminal.say(&format!("{} shown of {} in the queue; all of them are still there", report.shown, report.depth));
