@@ -13,6 +13,7 @@ mod ladder;
 mod model;
 mod read;
 mod schema;
+mod services;
 mod shape;
 mod syntax;
 mod tree;
