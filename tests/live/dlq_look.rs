@@ -74,6 +74,19 @@ fn a_user_who_may_not_set_policies_has_copies_put_in_place() {
 }
 
 #[test]
+fn a_look_whose_copies_changed_the_order_says_so() {
+    let Some(live) = broker("copies-order") else { return };
+    spent(&live, 6);
+    let show = ["dlq", "show", "dead", "--limit", "2", "--save", "copy", "-o", "json"];
+    let summary = live.evbus(&show).done().ends_with(0).summary();
+    let ids = live.ids("dead");
+    let in_order = ids == ["m0", "m1", "m2", "m3", "m4", "m5"];
+    assert_eq!(summary["order"] == "kept", in_order, "{ids:?} {summary}");
+    let copied = live.version() >= evbus::version::Version::new(4, 3, 0);
+    assert_eq!(summary["saved"] == 2, copied, "{summary}");
+}
+
+#[test]
 fn a_purge_tells_of_the_copies_it_had_to_make_of_what_stays() {
     let Some(live) = broker("copies-purge") else { return };
     spent(&live, 4);

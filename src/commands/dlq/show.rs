@@ -29,9 +29,6 @@ pub struct Args {
     holding: Holding,
 }
 
-/// How many messages a look may hold where a killed evbus would cost each of them an attempt.
-const WINDOW: u16 = 50;
-
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let broker = context.broker_of_bus()?;
@@ -42,7 +39,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         selector: args.selection.selector()?,
         save: args.holding.save(),
         assume: args.holding.assume(),
-        window: args.holding.window().unwrap_or(WINDOW),
+        window: args.holding.window(),
         owner: context.settings.owner(),
     };
     let view = View::new(&mut context.terminal, &args.queue);

@@ -13,6 +13,7 @@ mod saver;
 mod session;
 pub mod show;
 mod target;
+mod terms;
 
 pub use custody::{Custody, Kind, Return};
 pub use guard::PREFIX as TEMPORARY_POLICY;

@@ -8,6 +8,7 @@ use super::{
     reading::{Hold, Reading},
     saver::Saver,
     session::{Assumption, Error, Purpose, Save, Session},
+    terms::Wish,
 };
 use crate::{
     broker::{Broker, Delivery},
@@ -139,26 +140,20 @@ impl<'a> Purge<'a> {
             locks: !request.dry_run,
         };
         let mut session = Session::open(broker, purpose).await?;
-        if session.unlocked {
-            listen(Event::Warning("no permission to create the lock queue: nobody else is kept out".to_owned()));
-        }
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
-        for warning in session.facts.custody.iter().flat_map(super::Custody::warnings) {
+        let wish =
+            Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
+        let terms = session.terms(&wish, set).await?;
+        for warning in terms.warnings {
             listen(Event::Warning(warning));
         }
-        let mut hold = Hold::Undecided(request.window.unwrap_or(session.facts.in_hand(IN_HAND)));
-        if set > 0 {
-            if let Some(name) = session.protect(request.save, false).await? {
-                listen(Event::Guarded(name));
-            } else if let Some(stakes) = session.facts.custody.as_ref().and_then(super::Custody::stakes) {
-                listen(Event::Warning(stakes));
-                hold = Hold::AtStake(request.window.unwrap_or(CAREFUL));
-            }
+        if let Some(policy) = &terms.guarded {
+            listen(Event::Guarded(policy));
         }
         let new = || PathBuf::from(format!("evbus-purge-{}.ndjson", session.run));
         let archive = (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
-        Ok(Purge { session, request, set, hold, archive })
+        Ok(Purge { session, request, set, hold: terms.hold, archive })
     }
 
     /// Messages in the set: an upper bound where a selector chooses among them.

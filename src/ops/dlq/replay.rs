@@ -14,6 +14,7 @@ use super::{
     reading::{Hold, Reading},
     session::{Assumption, Error, Purpose, Save, Session},
     target::{Address, Targets, To},
+    terms::Wish,
 };
 use crate::{
     broker::{Broker, Connection, Window},
@@ -190,25 +191,19 @@ impl<'a> Replay<'a> {
             locks: !request.dry_run,
         };
         let mut session = Session::open(broker, purpose).await?;
-        if session.unlocked {
-            listen(Event::Warning("no permission to create the lock queue: nobody else is kept out".to_owned()));
-        }
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
-        for warning in session.facts.custody.iter().flat_map(super::Custody::warnings) {
+        let wish =
+            Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
+        let terms = session.terms(&wish, set).await?;
+        for warning in terms.warnings {
             listen(Event::Warning(warning));
         }
-        let mut hold = Hold::Undecided(request.window.unwrap_or(session.facts.in_hand(IN_HAND)));
-        if set > 0 {
-            if let Some(name) = session.protect(request.save, false).await? {
-                listen(Event::Guarded(name));
-            } else if let Some(stakes) = session.facts.custody.as_ref().and_then(super::Custody::stakes) {
-                listen(Event::Warning(stakes));
-                hold = Hold::AtStake(request.window.unwrap_or(CAREFUL));
-            }
+        if let Some(policy) = &terms.guarded {
+            listen(Event::Guarded(policy));
         }
-        Ok(Replay { session, publishing, request, set, hold })
+        Ok(Replay { session, publishing, request, set, hold: terms.hold })
     }
 
     /// The id of the run.

@@ -6,7 +6,6 @@ use super::{
     Custody, Kind, Return,
     guard::Guard,
     lock::{self, Holder, Lock},
-    saver,
 };
 use crate::{
     broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
@@ -162,7 +161,7 @@ pub struct Session<'a> {
     pub facts: Facts,
     /// Whether nobody else is kept out, for want of a permission.
     pub unlocked: bool,
-    guard: Option<Guard>,
+    pub(super) guard: Option<Guard>,
 }
 
 /// What a session is opened for.
@@ -234,52 +233,6 @@ impl<'a> Session<'a> {
             }
         }
         Ok(Session { broker, consuming, queue, run, facts, unlocked, guard: None })
-    }
-
-    /// Makes sure, before anything is held, that whatever is held can be given back: lifts the delivery limit while the run
-    /// lasts, or makes certain that copies can be put in place. Says the temporary policy's name, if one is in force now.
-    ///
-    /// A look at `few` messages sets no policy as long as none of them needs it.
-    ///
-    /// # Errors
-    /// [`Error::WouldSpend`] where messages could be lost and no way of saving them is open.
-    pub async fn protect(&mut self, save: Save, few: bool) -> Result<Option<&str>, Error> {
-        let Some(custody) = self.facts.custody.as_ref().filter(|custody| custody.is_at_risk()) else { return Ok(None) };
-        let limit = custody.limit.unwrap_or_default();
-        let refuse = |source: Option<String>| Error::WouldSpend { queue: self.queue.clone(), limit, because: source };
-        let lifts = matches!(save, Save::Auto | Save::Policy) && custody.can_raise;
-        let copies = matches!(save, Save::Auto | Save::Copy);
-        let mut because = match save {
-            Save::None => return Err(refuse(None)),
-            Save::Policy if !lifts => {
-                Some("no policy can lift a limit that an argument or an operator policy sets".to_owned())
-            }
-            Save::Auto | Save::Policy | Save::Copy => None,
-        };
-        if few && copies && self.can_copy(custody).await.is_ok() {
-            return Ok(None);
-        }
-        if lifts {
-            match Guard::put(self.broker, &self.queue, custody, &self.run).await {
-                Ok(guard) => return Ok(Some(self.guard.insert(guard).name())),
-                Err(error) => because = Some(error.to_string()),
-            }
-        }
-        if copies {
-            match self.can_copy(custody).await {
-                Ok(()) => return Ok(None),
-                Err(error) => because = Some(error),
-            }
-        }
-        Err(refuse(because))
-    }
-
-    /// Whether a copy would take a message's place.
-    async fn can_copy(&self, custody: &Custody) -> Result<(), String> {
-        if custody.is_bounded {
-            return Err("a copy might not fit into a queue whose length is limited".to_owned());
-        }
-        saver::can_publish(self.broker, &self.run).await
     }
 
     /// Whether this message would be lost by giving it back as things stand.

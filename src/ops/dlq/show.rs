@@ -5,6 +5,7 @@ use super::{
     reading::{Hold, Reading},
     saver::Saver,
     session::{Assumption, Error, Purpose, Save, Session},
+    terms::Wish,
 };
 use crate::{
     broker::{Broker, Delivery},
@@ -26,8 +27,8 @@ pub struct Request {
     pub save: Save,
     /// What to believe where the management API is silent.
     pub assume: Option<Assumption>,
-    /// How many messages may be held at once where a killed evbus would cost each of them an attempt.
-    pub window: u16,
+    /// How many messages may be held at once; `None` is chosen by what could be lost.
+    pub window: Option<u16>,
     /// Who looks, `user@host`.
     pub owner: String,
 }
@@ -59,7 +60,9 @@ pub struct Report {
     pub read: u64,
     /// Messages ready in the queue when it began.
     pub depth: u64,
-    /// Whether what was looked at is now behind the rest of the queue.
+    /// Messages that were replaced by copies at the queue's end.
+    pub copied: u64,
+    /// Whether some of what was looked at is now behind the rest of the queue.
     pub rotated: bool,
     /// Fewer were looked at than asked for: no more may be at stake at once.
     pub cut: bool,
@@ -69,8 +72,10 @@ pub struct Report {
     pub undecided: u64,
 }
 
-/// How far the broker may run ahead of us.
-const PREFETCH: u16 = 1000;
+/// How many messages may be in hand at once when nothing is known to be at stake.
+const IN_HAND: u16 = 1000;
+/// How many may be held where a killed evbus would cost each of them an attempt.
+const CAREFUL: u16 = 50;
 /// Bodies kept back until everything is given back; a longer look shows while it holds.
 const BUFFER: usize = 32 << 20;
 
@@ -94,35 +99,33 @@ pub async fn run(
     };
     let mut session = Session::open(broker, purpose).await?;
     let custody = session.facts.custody.clone();
-    let at_risk = custody.as_ref().is_some_and(super::Custody::is_at_risk);
-    for warning in custody.iter().flat_map(super::Custody::warnings) {
-        listen(Event::Warning(warning));
-    }
     let mut report = Report { depth: session.facts.ready, ..Report::default() };
     let wanted = request.limit.saturating_add(request.skip);
     let mut set = if request.selector.is_everything() { wanted.min(report.depth) } else { report.depth };
+    let wish =
+        Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: true };
+    let terms = session.terms(&wish, set).await?;
+    for warning in terms.warnings {
+        listen(Event::Warning(warning));
+    }
+    if let Some(policy) = &terms.guarded {
+        listen(Event::Guarded(policy));
+    }
     if set == 0 {
         session.consuming.close().await;
         return Ok(report);
     }
-    let mut hold = Hold::Undecided(session.facts.in_hand(PREFETCH));
-    // More than may be at stake is only held with the limit lifted for as long as that takes.
-    if let Some(name) = session.protect(request.save, set <= request.window.into()).await? {
-        listen(Event::Guarded(name));
-    } else if at_risk {
-        for stakes in custody.iter().filter_map(super::Custody::stakes) {
-            listen(Event::Warning(stakes));
-        }
-        report.cut = set > request.window.into();
-        set = set.min(request.window.into());
-        hold = Hold::AtStake(request.window);
+    if let Hold::AtStake(window) = terms.hold {
+        report.cut = set > window.into();
+        set = set.min(window.into());
     }
-    let outcome = look(&session, request, (set, hold), interrupt, &mut report, &mut listen).await;
+    let outcome = look(&session, request, (set, terms.hold), interrupt, &mut report, &mut listen).await;
     if let Err(error) = session.unprotect().await {
         listen(Event::Warning(super::still_there(&error)));
     }
     outcome?;
-    report.rotated = report.read > 0 && report.read < report.depth && custody.is_some_and(|custody| custody.rotates());
+    let behind = if custody.is_some_and(|custody| custody.rotates()) { report.read } else { report.copied };
+    report.rotated = behind > 0 && behind < report.depth;
     session.consuming.close().await;
     Ok(report)
 }
@@ -136,9 +139,10 @@ async fn look(
     listen: &mut impl FnMut(Event<'_>),
 ) -> Result<(), Error> {
     let mut reading = Reading::begin(&session.consuming, &request.queue, set, hold).await?;
-    let mut look = Look { session, request, fatal: Vec::new(), buffer: Vec::new(), buffered: 0 };
+    let mut look = Look { session, request, fatal: Vec::new(), copied: 0, buffer: Vec::new(), buffered: 0 };
     let outcome = look.read(&mut reading, interrupt, report, listen).await;
     let returned = look.give_back(reading, listen).await;
+    report.copied = look.copied;
     for message in look.buffer.drain(..) {
         listen(Event::Message(&message));
     }
@@ -151,6 +155,8 @@ struct Look<'a> {
     request: &'a Request,
     /// Held messages that their return would destroy.
     fatal: Vec<Delivery>,
+    /// How many of them were replaced by copies.
+    copied: u64,
     buffer: Vec<Message>,
     buffered: usize,
 }
@@ -224,7 +230,8 @@ impl Look<'_> {
         } else {
             let mut saver = Saver::new(self.session);
             saved = saver.stay_all(reading.deliveries(), self.fatal.drain(..)).await;
-            listen(Event::Saved { count: saver.copied(), by_policy: false });
+            self.copied = saver.copied();
+            listen(Event::Saved { count: self.copied, by_policy: false });
             saver.close().await;
         }
         // What could not be saved keeps nothing else from going back in order.
