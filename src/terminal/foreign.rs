@@ -58,7 +58,7 @@ fn style_length(text: &str) -> usize {
     if body[end..].starts_with('m') { 2 + end + 1 } else { 0 }
 }
 
-/// JSON on its way to a terminal: the same document, steering characters as `\uXXXX`.
+/// JSON on its way to a terminal: the same document, with JSON's own escapes for steering characters.
 pub(super) fn escape_json(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return text.into();
