@@ -27,7 +27,7 @@ use crate::{
     failure::Failure,
     interrupt::Interrupt,
     settings::Settings,
-    terminal::Terminal,
+    terminal::{Closed, Terminal},
 };
 
 /// What every command gets: the resolved settings, the pen and the signal.
@@ -121,7 +121,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         terminal.heed(move || stopped.is_raised());
         let mut context = Context { settings, terminal, interrupt };
         let outcome = dispatch(&cli.command, &mut context).await;
-        let outcome = outcome.and_then(|exit| Ok(context.terminal.flush().map(|()| exit)?));
+        let outcome = outcome.and_then(|exit| match context.terminal.flush() {
+            // A reader that has seen enough changes nothing about how the work ended.
+            Ok(()) | Err(Closed::Reader) => Ok(exit),
+            Err(failed) => Err(Failure::from(failed).exiting(if exit == Exit::Done { Exit::Partial } else { exit })),
+        });
         outcome.unwrap_or_else(|failure| {
             if failure.exit != Exit::Done {
                 context.terminal.failure(&failure);

@@ -83,7 +83,9 @@ impl From<Closed> for Failure {
     fn from(closed: Closed) -> Failure {
         match closed {
             Closed::Reader => Failure::reader_gone(),
-            Closed::Failed(error) => Failure::new("output", "cannot write the output").because(error),
+            Closed::Failed(error) => Failure::new("output", "the output cannot be written; what was done is done")
+                .because(error)
+                .exiting(Exit::Partial),
         }
     }
 }

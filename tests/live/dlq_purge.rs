@@ -99,3 +99,31 @@ fn before_a_purge_it_is_said_how_many_go_and_how_many_stay() {
     assert!(said(&["--limit", "2"]).contains("the first 2 of 7 messages; 5 stay"));
     assert!(said(&["--where", "true"]).contains("the selected ones of 7 messages"));
 }
+
+#[test]
+fn an_output_that_cannot_be_written_is_not_called_nothing_done() {
+    let Some(live) = broker("output-full") else { return };
+    if !std::path::Path::new("/dev/full").exists() {
+        return eprintln!("SKIPPED output-full: there is no /dev/full here");
+    }
+    live.queue("work", &[]);
+    for command in [&["replay", "dead", "--to", "queue:work"][..], &["purge", "dead", "--no-archive"]] {
+        live.queue("dead", &[]);
+        live.fill("dead", 300);
+        for output in ["json", "table"] {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+            let done = std::process::Command::new(crate::support::run::program())
+                .arg("dlq")
+                .args(command)
+                .args(["--yes", "-o", output])
+                .env("EVBUS_URL", live.url())
+                .env("EVBUS_MANAGEMENT_URL", live.management_url())
+                .stdout(full)
+                .output()
+                .expect("it runs");
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(done.status.code() == Some(3) && said.contains("what was done is done"), "{command:?}: {said}");
+        }
+        assert_eq!(live.ready("dead"), 0, "{command:?}");
+    }
+}
