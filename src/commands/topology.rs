@@ -78,8 +78,12 @@ impl Context {
                 self.terminal.warn(&which);
                 return self.broker(None);
             }
-            // Nobody typed it: whoever looks for a queue is told where it is looked for.
-            Ok(resolved) if resolved.vhost_origin == Origin::File && self.settings.verbosity() == 0 => {
+            // Nobody typed it: whoever looks for a queue is told where it is looked for, unless that is where it always is.
+            Ok(resolved)
+                if resolved.vhost_origin == Origin::File
+                    && resolved.endpoint.vhost != "/"
+                    && self.settings.verbosity() == 0 =>
+            {
                 self.terminal.say(&format!("vhost {} ({})", resolved.endpoint.vhost, resolved.vhost_origin));
             }
             _ => (),

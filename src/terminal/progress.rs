@@ -13,9 +13,9 @@ impl Progress {
             return Progress { bar: ProgressBar::hidden() };
         }
         let (bar, template) = if total == 0 {
-            (ProgressBar::new_spinner(), format!("{{spinner}} {{pos}} {unit} {{per_sec}} {{msg}}"))
+            (ProgressBar::new_spinner(), format!("{{spinner}} {{pos}} {unit} {{per_sec:0}} {{msg}}"))
         } else {
-            (ProgressBar::new(total), format!("{{bar:30}} {{pos}}/{{len}} {unit} {{per_sec}} ETA {{eta}} {{msg}}"))
+            (ProgressBar::new(total), format!("{{bar:30}} {{pos}}/{{len}} {unit} {{per_sec:0}} ETA {{eta}} {{msg}}"))
         };
         // The template is one of the two above; should one be malformed, the library's own style serves as well.
         let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -34,7 +34,8 @@ pub fn show(terminal: &mut Terminal, findings: &[Finding], sources: &Sources) ->
     }
     let count = |level: Level| findings.iter().filter(|finding| finding.level == level).count();
     let (errors, warnings, infos) = (count(Level::Error), count(Level::Warning), count(Level::Info));
-    terminal.say(&format!("{errors} errors, {warnings} warnings, {infos} infos"));
+    let told = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    terminal.say(&[told(errors, "error"), told(warnings, "warning"), told(infos, "info")].join(", "));
     Ok(())
 }
 

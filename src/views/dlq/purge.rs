@@ -50,6 +50,7 @@ impl<'a> View<'a> {
             terminal.discuss(&format!("{} consumers read this queue at the same time", preview.consumers));
         }
         match &preview.archive {
+            Some(_) if preview.set == 0 => (),
             Some(path) => terminal.discuss(&format!("they will be kept in {}", path.display())),
             None if preview.dry_run => (),
             None => terminal.warn("no copy is kept: what is removed cannot be had back"),

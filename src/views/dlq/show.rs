@@ -136,7 +136,8 @@ fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
         add("type", foreign(kind));
     }
     if let Some(death) = death::of(message) {
-        add("died in", format!("{} ({}, {} times)", foreign(&death.queue), foreign(&death.reason), death.count));
+        let times = if death.count == 1 { "once".to_owned() } else { format!("{} times", death.count) };
+        add("died in", format!("{} ({}, {times})", foreign(&death.queue), foreign(&death.reason)));
         if let Some(at) = &death.first_at {
             add("first at", at.to_string());
         }
