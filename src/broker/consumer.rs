@@ -5,9 +5,10 @@
 //! - Returning with `basic.nack`, `multiple`, after `basic.cancel`, keeps the order where the broker can, and costs no delivery
 //!   attempt from 4.3 on. Closing the channel or connection instead costs one. One frame for the messages of several consumers
 //!   returns them by consumer, sorted by tag as text (quorum queues, measured), so each consumer's go back in a frame of their own.
-//! - Quorum queues can deliver what an acknowledgement made room for after they have confirmed that a consumer is cancelled (3.10 and
-//!   4.0). lapin knows that consumer no longer and drops the delivery: it is held, and nobody has seen it. Where a return costs
-//!   something, acknowledgements therefore wait until the consumer is cancelled ([`Deliveries::pause`]).
+//! - An acknowledgement makes room, and what a quorum queue delivers into it can come after the consumer is cancelled, when lapin
+//!   no longer knows that consumer and drops it: held, and seen by nobody. (Found as losses of spent messages on 3.10 and 4.0, which
+//!   end when nothing is settled while a consumer is there.) Where a return costs something, acknowledgements therefore wait until
+//!   the consumer is cancelled ([`Deliveries::pause`]).
 //! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
 
 use std::{
