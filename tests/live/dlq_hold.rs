@@ -95,7 +95,7 @@ fn where_nothing_could_be_saved_nothing_is_held() {
     let reader = User::new(&live, "management", "^$");
     for command in [
         &["dlq", "show", "limited"][..],
-        &["dlq", "replay", "limited", "--to", "queue:limited", "--dry-run"],
+        &["dlq", "replay", "limited", "--to", "exchange:amq.topic/key", "--dry-run"],
         &["dlq", "purge", "limited", "--dry-run"],
     ] {
         let done = reader.evbus(command).and(["-o", "json"]).done().ends_with(1);
@@ -169,9 +169,14 @@ fn a_target_that_may_not_be_written_to_ends_the_run_with_the_brokers_reason() {
     live.queue("work", &[]);
     live.fill("dead", 5000);
     let reader = User::new(&live, "management", "^evbus");
-    let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
-    // What the channel had in it when it ended is unknown.
-    let done = reader.evbus(&replay).done().ends_with(3);
+    let replay = ["dlq", "replay", "dead", "--yes", "-o", "json"];
+    for to in [&["--to", "queue:work"][..], &["--to", "queue:work", "--dry-run"]] {
+        let done = reader.evbus(&[&replay[..], to].concat()).done().ends_with(1);
+        assert!(done.err().contains("\"no_permission\"") && done.err().contains("ACCESS_REFUSED"), "{}", done.whole());
+        assert!(!done.out().contains("\"event\":\"unknown\""), "nothing was sent: {}", done.whole());
+    }
+    // Another exchange can only be tried; what the channel had in it when it ended is unknown.
+    let done = reader.evbus(&replay).and(["--to", "exchange:amq.topic/key"]).done().ends_with(3);
     assert!(done.err().contains("\"no_permission\"") && done.err().contains("ACCESS_REFUSED"), "{}", done.whole());
     assert!(!done.out().contains("has ended") && !done.out().contains("was lost"), "{}", done.whole());
     let summary = done.summary();

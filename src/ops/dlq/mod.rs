@@ -5,6 +5,7 @@ mod custody;
 mod guard;
 pub mod list;
 mod lock;
+mod probe;
 pub mod purge;
 mod reading;
 pub mod replay;

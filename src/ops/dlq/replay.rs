@@ -11,13 +11,14 @@ use std::{collections::VecDeque, time::Duration};
 use moving::Moving;
 
 use super::{
+    probe,
     reading::{Hold, Reading},
     session::{Assumption, Error, Purpose, Save, Session},
     target::{Address, Targets, To},
     terms::Wish,
 };
 use crate::{
-    broker::{Broker, Connection, Window},
+    broker::{self, Broker, Connection, Window},
     interrupt::Interrupt,
     message::{Message, selector::Selector, travel},
 };
@@ -194,6 +195,9 @@ impl<'a> Replay<'a> {
         let ready = session.facts.ready;
         let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
+        if set > 0 && matches!(request.to, To::Source | To::Queue(_)) {
+            may_write(broker, &session.run).await?;
+        }
         let wish =
             Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
         let terms = session.terms(&wish, set).await?;
@@ -284,5 +288,14 @@ impl<'a> Replay<'a> {
             return Some(false);
         }
         self.request.selector.matches(&self.session.queue, message)
+    }
+}
+
+/// Refuses a run that could not put a single message into a queue.
+async fn may_write(broker: &Broker, run: &str) -> Result<(), broker::Error> {
+    match probe::may_publish(broker, run).await {
+        Err(error @ broker::Error::NoPermission { .. }) => Err(error),
+        // An alarm passes, and the run waits for its end; whatever else it may be, each message tells for itself.
+        Ok(()) | Err(_) => Ok(()),
     }
 }

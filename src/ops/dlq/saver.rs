@@ -3,7 +3,7 @@
 use super::{Error, session::Session};
 use crate::{
     broker::{self, Connection, Deliveries, Delivery, Fate, Letter, Publisher, Window},
-    message::{Message, Properties, travel},
+    message::{Message, travel},
 };
 
 /// Gives messages back, one way or the other. Its publishing connection is opened when the first copy is needed.
@@ -116,40 +116,6 @@ impl<'a> Saver<'a> {
         if let Some((connection, publisher)) = self.publishing {
             publisher.close().await;
             connection.close().await;
-        }
-    }
-}
-
-/// Whether copies can be published: one to a queue that does not exist comes back, and leaves no trace.
-///
-/// # Errors
-/// Why not, in words.
-pub async fn can_publish(broker: &broker::Broker, run: &str) -> Result<(), String> {
-    let connection = broker.connect("evbus (saving)").await.map_err(|error| error.to_string())?;
-    let answer = probe(&connection, broker, run).await;
-    connection.close().await;
-    answer
-}
-
-async fn probe(connection: &Connection, broker: &broker::Broker, run: &str) -> Result<(), String> {
-    let mut publisher = connection.publisher(Window::default()).await.map_err(|error| error.to_string())?;
-    let nowhere = Letter {
-        exchange: String::new(),
-        routing_key: format!("evbus-nowhere-{run}"),
-        properties: Properties::default(),
-        body: Vec::new(),
-    };
-    publisher.publish(0, nowhere).map_err(|error| error.to_string())?;
-    match tokio::time::timeout(broker.timeout(), publisher.next()).await {
-        Ok(Some((_, Fate::Routed | Fate::Unroutable { .. }))) => Ok(()),
-        Ok(Some((_, Fate::Unknown { because }))) => Err(because),
-        Ok(Some((_, Fate::Refused)) | None) => Err("the broker took no message".to_owned()),
-        Err(_silent) => {
-            let blocked = connection.blocked().borrow().clone();
-            Err(blocked.map_or_else(
-                || "the broker did not confirm in time".to_owned(),
-                |reason| format!("the broker takes no messages: {reason}"),
-            ))
         }
     }
 }

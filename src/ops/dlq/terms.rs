@@ -3,8 +3,8 @@
 use super::{
     Custody,
     guard::Guard,
+    probe,
     reading::Hold,
-    saver,
     session::{Error, Save, Session},
 };
 
@@ -107,6 +107,6 @@ impl Session<'_> {
         if custody.is_bounded {
             return Err("a copy might not fit into a queue whose length is limited".to_owned());
         }
-        saver::can_publish(self.broker, &self.run).await
+        probe::may_publish(self.broker, &self.run).await.map_err(|error| error.to_string())
     }
 }
