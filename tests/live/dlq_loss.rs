@@ -154,7 +154,10 @@ fn through_a_restart(own: &mut Own, test: &str, kind: &str, restart: impl FnOnce
     assert_eq!(last(&err)["error"]["code"], "connection_lost", "{err}");
     let summary = last(&out);
     live.reconnect("dead");
-    live.until("what it held is back", || live.ready("dead") + live.ready("work") >= COUNT);
+    // What has arrived and was not acknowledged is in both: only when nobody holds anything is all of it back.
+    live.until("what it held is back", || {
+        live.ready("dead") + live.ready("work") >= COUNT && live.unacked("dead") == Some(0)
+    });
     let (dead, work) = (live.ready("dead"), live.ready("work"));
     let told = |key: &str| summary[key].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
     // What it calls replayed has arrived; what it calls unknown may have.
