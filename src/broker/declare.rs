@@ -8,7 +8,10 @@ use std::collections::HashMap;
 use futures_util::future::try_join_all;
 use lapin::{
     ExchangeKind,
-    options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
+    options::{
+        ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, ExchangeUnbindOptions, QueueBindOptions,
+        QueueDeclareOptions, QueueDeleteOptions,
+    },
     types::{FieldTable, ShortString},
 };
 
@@ -82,6 +85,41 @@ impl Connection {
             }
         })
         .await
+    }
+
+    /// Removes a binding. One that is not there counts as removed, and so does one whose ends are gone.
+    ///
+    /// # Errors
+    /// No permission; a lost connection.
+    pub async fn unbind(&self, binding: &BindingSpec) -> Result<(), Error> {
+        let source = wire::short("an exchange name", &binding.source)?;
+        let destination = wire::short("the name of a binding's destination", &binding.destination)?;
+        let key = wire::short("a routing key", &binding.key)?;
+        let arguments = wire::table(&binding.arguments)?;
+        let to_queue = binding.is_to_queue();
+        let outcome = self
+            .once("write on the destination and read on the source", async |channel| {
+                if to_queue {
+                    channel.queue_unbind(destination, source, key, arguments).await
+                } else {
+                    channel.exchange_unbind(destination, source, key, ExchangeUnbindOptions::default(), arguments).await
+                }
+            })
+            .await;
+        match outcome {
+            Err(Error::NotFound { .. }) => Ok(()),
+            outcome => outcome,
+        }
+    }
+
+    /// Deletes an exchange that nothing is bound to, and that is bound to nothing. One that is not there counts as deleted.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] when it is in use; no permission; a lost connection.
+    pub async fn delete_unused_exchange(&self, exchange: &str) -> Result<(), Error> {
+        let name = wire::short("an exchange name", exchange)?;
+        let options = ExchangeDeleteOptions { if_unused: true, ..ExchangeDeleteOptions::default() };
+        self.once("configure", async |channel| channel.exchange_delete(name, options).await).await
     }
 
     /// Deletes a queue with everything in it and says how many messages that were.

@@ -9,6 +9,7 @@ pub mod lint;
 pub mod plan;
 pub mod publish;
 pub mod queues;
+mod reach;
 pub mod sandbox;
 mod selection;
 pub mod tail;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::{
-    commands::{Context, Outcome},
+    commands::{Context, Outcome, reach::Reach},
     exit::Exit,
     ops::plan,
     views,
@@ -20,14 +20,17 @@ pub struct Args {
     /// End with 4 when the broker differs from the file
     #[arg(long)]
     exit_code: bool,
+
+    #[command(flatten)]
+    reach: Reach,
 }
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let file = context.require_makeable_topology(args.file.as_deref())?;
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
-    let plan = context.unless_stopped(plan::run(&broker, &file.topology)).await?;
-    let name = file.topology.name.as_ref().map(|name| name.value.as_str());
-    views::plan::show(&mut context.terminal, &plan, &broker.identity(), name)?;
+    let request = args.reach.request(file.topology);
+    let plan = context.unless_stopped(plan::run(&broker, &request)).await?;
+    views::plan::show(&mut context.terminal, &plan, &broker.identity(), request.name())?;
     Ok(if args.exit_code && plan.differs() { Exit::Differs } else { Exit::Done })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::dlq;
+use super::{dlq, lock};
 use crate::{
     broker::{
         self, Broker, Identity, Version,
@@ -196,7 +196,7 @@ async fn ask_management(broker: &Broker) -> Result<Managed, broker::Error> {
 async fn ours(broker: &Broker) -> Result<Vec<Ours>, broker::Error> {
     let management = broker.management();
     let vhost = broker.vhost();
-    let pattern = format!("^({}|{TAIL})", dlq::LOCK.replace('.', r"\."));
+    let pattern = format!("^({}|{TAIL})", lock::PREFIX.replace('.', r"\."));
     let queues = management.queues_named(vhost, &pattern).await?;
     let runs: Vec<&str> = queues.iter().filter_map(|queue| queue.arguments.get("x-evbus-run")?.as_str()).collect();
     let policies = management.policies(vhost).await?;

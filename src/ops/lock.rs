@@ -1,4 +1,4 @@
-//! One operator at a time: an exclusive queue that lives as long as the connection of the run that holds it.
+//! One operator at a time, on a queue or on a whole topology: an exclusive queue that lives as long as the connection of the run that holds it.
 
 use crate::{
     broker::{Broker, Connection, Error},
@@ -8,6 +8,9 @@ use crate::{
 
 /// What a lock's name starts with; the name of the locked queue follows.
 pub const PREFIX: &str = "evbus.lock.";
+
+/// What is locked by an `apply`: a queue without a name, which no broker has.
+pub const TOPOLOGY: &str = "";
 
 /// Who holds a lock, as far as can be told.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +59,19 @@ pub async fn acquire(
         Err(Error::NoPermission { .. }) => Ok(Lock::NotAllowed),
         Err(error) => Err(error),
     }
+}
+
+/// Gives a lock back before its connection ends: when the next one asks, it is gone.
+pub async fn release(connection: &Connection, queue: &str) {
+    // It goes with the connection in any case.
+    let _ = connection.delete_queue(&name(queue)).await;
+}
+
+/// An id for a run: when it began, and enough chance to be one of its own.
+#[must_use]
+pub fn run_id() -> String {
+    let chance = uuid::Uuid::now_v7().as_u128() & 0xff_ffff;
+    format!("{}-{chance:06x}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
 }
 
 /// The lock's queue. A name that would be too long keeps its end, where names differ.

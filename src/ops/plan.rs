@@ -1,18 +1,54 @@
 //! What would `apply` change? Looks, and changes nothing.
 
-use super::observe;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    observe,
+    ownership::{self, Records},
+};
 use crate::{
-    broker::{self, Broker},
+    broker::{self, Broker, management::Columns},
     topology::{
-        diff,
-        expand::{self, Wanted},
+        argument::QueueType,
+        diff::{self, Inside, Observed, Scope},
+        expand::{self, Role, Wanted},
         file::Topology,
-        order::{self, Step},
+        order::{self, Object, Step},
+        owned,
         place::Problem,
-        plan::Plan,
+        plan::{Action, Plan},
+        policies::{InForce, Target},
     },
     version::Version,
 };
+
+/// What is to be planned, and how far it may go.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The topology.
+    pub topology: Topology,
+    /// Delete what the topology's name owns and the topology no longer wants.
+    pub prune: bool,
+    /// Also queues with messages, which are archived first, or consumers.
+    pub prune_non_empty: bool,
+    /// Where the record of what was made lies; `None` is in the broker.
+    pub state: Option<PathBuf>,
+}
+
+impl Request {
+    /// The name under which things are owned.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.topology.name.as_ref().map(|name| name.value.as_str())
+    }
+
+    fn state(&self) -> Option<&Path> {
+        self.state.as_deref()
+    }
+}
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -26,24 +62,130 @@ pub enum Error {
     /// The broker cannot be used.
     #[error(transparent)]
     Broker(#[from] broker::Error),
+    /// What was made before cannot be known or written down.
+    #[error(transparent)]
+    Record(#[from] ownership::Error),
+    /// Objects of the file belong to other names: each with its kind, its own name and its owner.
+    #[error("{} of the file's objects belong to others", .0.len())]
+    Claimed(Vec<(Object, String)>),
+    /// Something is to be deleted, and nobody knows what was made before.
+    #[error("nothing can be pruned: {0}, so what was made before is not known")]
+    CannotPrune(String),
+    /// Somebody else is applying.
+    #[error("somebody else applies a topology to this virtual host")]
+    Busy(super::lock::Holder),
+}
+
+/// What was compared, and what came of it.
+pub(super) struct Compared {
+    pub(super) steps: Vec<Step>,
+    pub(super) observed: Observed,
+    pub(super) plan: Plan,
 }
 
 /// Compares a topology with a broker, over the management API alone.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(broker: &Broker, topology: &Topology) -> Result<Plan, Error> {
+pub async fn run(broker: &Broker, request: &Request) -> Result<Plan, Error> {
     let overview = broker.management().overview().await.map_err(Error::Unseen)?;
     let version = overview.rabbitmq_version.as_deref().and_then(|version| version.parse().ok());
     // A broker that does not say its version is older than any we know: the most careful treatment is right for it.
     let version = version.unwrap_or(Version::new(0, 0, 0));
-    let steps = steps(topology, version)?;
     let observed = observe::run(broker.management(), broker.vhost()).await.map_err(Error::Unseen)?;
-    Ok(diff::diff(&steps, &observed, version))
+    let records = Records::load(broker, request.name(), request.state()).await?;
+    Ok(compare(broker, request, version, observed, &records).await?.plan)
 }
 
-/// What a topology becomes on a broker of that version, in order.
-pub(super) fn steps(topology: &Topology, version: Version) -> Result<Vec<Step>, Error> {
-    let (wanted, problems): (Wanted, _) = expand::expand(topology, version);
+/// Compares with what was observed.
+pub(super) async fn compare(
+    broker: &Broker,
+    request: &Request,
+    version: Version,
+    mut observed: Observed,
+    records: &Records,
+) -> Result<Compared, Error> {
+    if let (true, Some(why)) = (request.prune, records.why_unknown()) {
+        return Err(Error::CannotPrune(why.to_owned()));
+    }
+    let scope =
+        Scope { ownership: records.ownership.clone(), prune: request.prune, prune_non_empty: request.prune_non_empty };
+    let mut steps = steps(&request.topology, version, &[])?;
+    let claimed = owned::claimed(&steps, &scope.ownership);
+    if !claimed.is_empty() {
+        return Err(Error::Claimed(claimed));
+    }
+    let mut plan = diff::diff(&steps, &observed, version, &scope);
+    let names: BTreeSet<&str> = plan
+        .changes
+        .iter()
+        .filter(|change| change.action != Action::Create)
+        .filter_map(|change| match &change.object {
+            Object::Queue(queue) => Some(queue.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    if !names.is_empty() {
+        observed.inside = inside(broker, &names).await.map_err(Error::Unseen)?;
+        plan = diff::diff(&steps, &observed, version, &scope);
+    }
+    let staying = staying(&plan, &steps, &observed);
+    if !staying.is_empty() {
+        steps = self::steps(&request.topology, version, &staying)?;
+        plan = diff::diff(&steps, &observed, version, &scope);
+    }
+    if let Some(why) = records.why_unknown().filter(|_| request.name().is_some()) {
+        plan.warnings.push(format!(
+            "{why}: what was made for this name before is not known, and what is made now is not written down. --state FILE keeps it in a file"
+        ));
+    }
+    Ok(Compared { steps, observed, plan })
+}
+
+/// What a topology becomes on a broker of that version, in order; beside dead letter queues that stay although it no longer has them.
+pub(super) fn steps(topology: &Topology, version: Version, staying: &[String]) -> Result<Vec<Step>, Error> {
+    let (wanted, problems): (Wanted, _) = expand::expand_beside(topology, version, staying);
     if problems.is_empty() { Ok(order::order(&wanted)) } else { Err(Error::Unmakeable(problems)) }
+}
+
+fn is_queue(object: &Object) -> bool {
+    matches!(object, Object::Queue(_))
+}
+
+/// What is in these queues, and who reads them.
+///
+/// Broker fact (3.10, 4.0, 4.3): what is ready can be had as it is now; what is held and what waits to be dead-lettered is, of a quorum
+/// queue, as it was up to five seconds ago.
+pub(super) async fn inside(broker: &Broker, names: &BTreeSet<&str>) -> Result<BTreeMap<String, Inside>, broker::Error> {
+    let management = broker.management();
+    let vhost = Some(broker.vhost());
+    let (mut queues, consumers) =
+        tokio::try_join!(management.queue_list(vhost, Columns::Totals), management.consumers(vhost))?;
+    queues.retain(|queue| names.contains(queue.name.as_str()));
+    super::queues::correct(broker, &mut queues).await;
+    let mut inside = BTreeMap::new();
+    for queue in queues {
+        let readers = consumers.iter().filter(|consumer| consumer.queue.name == queue.name).count() as u64;
+        let found = Inside { total: queue.total, ready: queue.ready, unacked: queue.unacked, consumers: Some(readers) };
+        inside.insert(queue.name, found);
+    }
+    Ok(inside)
+}
+
+/// The dead letter queues that are no longer wanted, stay all the same, and have their delivery limit lifted by a policy of evbus.
+fn staying(plan: &Plan, steps: &[Step], observed: &Observed) -> Vec<String> {
+    let lifting = steps.iter().filter(|step| step.role == Role::DeadLetters).filter_map(|step| match &step.object {
+        Object::Policy(policy) => Some(policy.name.as_str()),
+        _ => None,
+    });
+    // By their patterns: for some seconds after a declaration the broker does not say which policy is in force.
+    let lifting = InForce::of(lifting.filter_map(|name| observed.policies.get(name)));
+    let stays = plan.changes.iter().filter(|change| {
+        is_queue(&change.object)
+            && change.owned
+            && !change.is_doable()
+            && matches!(change.action, Action::Keep | Action::Delete)
+    });
+    let names = stays.map(|change| change.object.name());
+    names.filter(|name| lifting.on(&Target { name, queue: Some(QueueType::Quorum) }).is_some()).collect()
 }

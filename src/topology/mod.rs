@@ -9,7 +9,9 @@
 //! | in which order is it created, and what needs what | `order` |
 //! | how does it differ from what a broker has | `diff` |
 //! | what would be done about that | `plan` |
+//! | what does a name own | `owned` |
 //! | what is wrong with it that the file alone can tell | `lint` |
+//! | which policy is in force, and which is hidden | `policies` |
 //! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
 //! | which queues does a message reach | `routing` |
@@ -21,8 +23,10 @@ pub mod expand;
 pub mod file;
 pub mod lint;
 pub mod order;
+pub mod owned;
 mod pattern;
 pub mod place;
 pub mod plan;
+pub mod policies;
 pub mod routing;
 pub mod spec;

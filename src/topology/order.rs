@@ -85,6 +85,8 @@ pub enum Stage {
     LaterCatchingBindings,
     /// What lets messages in.
     Inlets,
+    /// What is no longer wanted, backwards.
+    Removals(usize),
 }
 
 /// Every object that is wanted, in the order of creation.

@@ -13,7 +13,10 @@ pub enum Action {
     Update,
     /// It is there differently, and would have to be made anew.
     Replace,
-    /// It is there as wanted but for something that has no effect.
+    /// It is there, the file's own, and no longer wanted.
+    Delete,
+    /// It stays: it is there as wanted but for something that has no effect, or is no longer wanted and was not
+    /// asked to be deleted.
     Keep,
 }
 
@@ -25,6 +28,7 @@ impl Action {
             Action::Create => "create",
             Action::Update => "update",
             Action::Replace => "replace",
+            Action::Delete => "delete",
             Action::Keep => "keep",
         }
     }
@@ -58,6 +62,10 @@ pub struct Change {
     pub blocked: Option<Blocked>,
     /// In what it differs.
     pub differences: Vec<Difference>,
+    /// What somebody changed by hand since the last apply of this name.
+    pub drift: Option<String>,
+    /// Whether this name has made it before.
+    pub owned: bool,
     /// The changes, all before it, without which it is not made.
     pub needs: Vec<usize>,
     /// Changes of one stage can go on side by side.
@@ -82,6 +90,8 @@ pub struct Plan {
     pub unchanged: usize,
     /// What the one who plans should know.
     pub warnings: Vec<String>,
+    /// How many objects of the file's own are neither wanted nor there any more.
+    pub forgotten: usize,
     /// Whether the broker's objects could be seen. Without, everything is declared, and what is there already stays as it is.
     pub blind: bool,
 }

@@ -7,7 +7,7 @@ use crate::{
     exit::Exit,
     failure::Failure,
     ops::{
-        apply::{Event, Report},
+        apply::{Archived, Event, Report},
         plan::Error,
     },
     terminal::{Closed, Consent, Progress, Terminal},
@@ -26,6 +26,18 @@ pub struct View<'a> {
     spared: usize,
     /// What the broker had before could not be seen: nobody knows what was created and what was there.
     blind: bool,
+}
+
+/// An apply that failed before anything was done: its summary is written all the same, where it would have been one.
+pub fn failed(terminal: &mut Terminal, failure: Failure, dry_run: bool) -> Failure {
+    if terminal.is_json() && !dry_run {
+        let summary = json!({ "event": "summary", "applied": 0, "failed": 0, "skipped": 0, "unchanged": null,
+            "interrupted": failure.exit == Exit::Interrupted });
+        if let Err(closed) = terminal.json(&summary) {
+            return closed.into();
+        }
+    }
+    failure
 }
 
 impl<'a> View<'a> {
@@ -62,13 +74,12 @@ impl<'a> View<'a> {
 
     /// One change.
     pub fn event(&mut self, event: &Event<'_>) {
-        self.seen += 1;
-        if let Some(progress) = &self.progress {
-            progress.at(self.seen);
-        }
+        let mut archived = None;
         let (word, change, error) = match event {
-            Event::Applied(change) => {
+            Event::Warning(warning) => return self.terminal.warn(warning),
+            Event::Applied(change, archive) => {
                 self.told.0 += 1;
+                archived = *archive;
                 ("applied", change, None)
             }
             Event::Failed(change, error) => {
@@ -81,13 +92,23 @@ impl<'a> View<'a> {
                 ("skipped", change, Some(*because))
             }
         };
-        let shown = self.line(word, change, error);
+        self.seen += 1;
+        if let Some(progress) = &self.progress {
+            progress.at(self.seen);
+        }
+        let shown = self.line(word, change, error, archived);
         if let (Err(closed), None) = (shown, &self.closed) {
             self.closed = Some(closed);
         }
     }
 
-    fn line(&mut self, word: &str, change: &Change, error: Option<&str>) -> Result<(), Closed> {
+    fn line(
+        &mut self,
+        word: &str,
+        change: &Change,
+        error: Option<&str>,
+        archived: Option<&Archived>,
+    ) -> Result<(), Closed> {
         if self.closed.is_some() {
             // The reader has gone; what was begun goes on to its end.
             return Ok(());
@@ -98,6 +119,10 @@ impl<'a> View<'a> {
             if let Some(error) = error {
                 line["error"] = error.into();
             }
+            if let Some(archived) = archived {
+                line["archive"] = archived.archive.display().to_string().into();
+                line["messages"] = archived.messages.into();
+            }
             return self.terminal.json(&line);
         }
         match error {
@@ -105,9 +130,13 @@ impl<'a> View<'a> {
                 let done = match action {
                     "create" if self.blind => "declared",
                     "create" => "created",
+                    "delete" => "deleted",
                     _ => "updated",
                 };
-                self.terminal.line(&format!("{done} {kind} {}", self.terminal.foreign(&name)))
+                let kept = archived.map_or_else(String::new, |archived| {
+                    format!("; its {} messages are in {}", archived.messages, archived.archive.display())
+                });
+                self.terminal.line(&format!("{done} {kind} {}{kept}", self.terminal.foreign(&name)))
             }
             Some(error) => {
                 let error = self.terminal.foreign(error).replace('\n', " ");

@@ -61,9 +61,8 @@ fn lines(terminal: &Terminal, plan: &Plan, mut table: Table) -> Vec<String> {
             None => change.action.word().to_owned(),
         };
         let mut because = change.because.clone();
-        for more in
-            [change.blocked.as_ref().map(|blocked| &blocked.because), change.risk.as_ref()].into_iter().flatten()
-        {
+        let blocked = change.blocked.as_ref().map(|blocked| &blocked.because);
+        for more in [change.drift.as_ref(), blocked, change.risk.as_ref()].into_iter().flatten() {
             because.push_str(". ");
             because.push_str(more);
         }
@@ -85,7 +84,13 @@ fn summary(plan: &Plan) -> String {
     }
     match doable {
         0 if plan.blocked() == 0 => format!("nothing to do{rest}"),
-        _ => format!("{} to create, {} to update{rest}", plan.count(Action::Create), plan.count(Action::Update)),
+        _ => {
+            let deleted = match plan.count(Action::Delete) {
+                0 => String::new(),
+                deleted => format!(", {deleted} to delete"),
+            };
+            format!("{} to create, {} to update{deleted}{rest}", plan.count(Action::Create), plan.count(Action::Update))
+        }
     }
 }
 
@@ -99,7 +104,7 @@ fn document(plan: &Plan, identity: &Identity, name: Option<&str>) -> Value {
         "warnings": plan.warnings,
         "summary": {
             "create": count(Action::Create), "update": count(Action::Update), "replace": count(Action::Replace),
-            "delete": 0, "keep": count(Action::Keep), "blocked": plan.blocked(),
+            "delete": count(Action::Delete), "keep": count(Action::Keep), "blocked": plan.blocked(),
             "unchanged": (!plan.blind).then_some(plan.unchanged),
         },
         "blind": plan.blind,
@@ -111,6 +116,6 @@ fn change(change: &Change) -> Value {
         "action": change.action, "kind": change.object.kind(), "name": change.object.name(),
         "because": change.because, "risk": change.risk,
         "blocked": change.blocked.as_ref().map(|blocked| &blocked.because),
-        "differences": change.differences,
+        "differences": change.differences, "drift": change.drift, "owned": change.owned,
     })
 }

@@ -1,14 +1,9 @@
 //! What plan and apply do to a broker.
 
-use std::fs;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{
-    live::{Live, broker},
-    run::{Run, program},
-};
+use crate::support::{live::broker, run::program, shop::Shop};
 
 const BUS: &str = r#"evbus: 1
 name: shop
@@ -27,53 +22,6 @@ bindings:
   - { from: shop, to_exchange: old, key: "report.*" }
 policies: { short: { pattern: "^reports$", apply_to: queues, priority: 1, definition: { max-length: 1000 } } }
 "#;
-
-/// A broker, and a folder with a topology file.
-struct Shop {
-    live: Live,
-    folder: tempfile::TempDir,
-}
-
-impl Shop {
-    fn open(test: &str, text: &str) -> Option<Shop> {
-        let live = broker(test)?;
-        let shop = Shop { live, folder: tempfile::tempdir().expect("a folder") };
-        shop.write(text);
-        Some(shop)
-    }
-
-    fn write(&self, text: &str) {
-        fs::write(self.folder.path().join("evbus.yaml"), text).expect("the file is written");
-    }
-
-    fn evbus(&self, arguments: &[&str]) -> Run {
-        self.live.evbus(arguments).within(self.folder.path())
-    }
-
-    fn list(&self, what: &str) -> Vec<Value> {
-        let path = format!("{what}/{}", self.live.vhost);
-        self.live.api(Method::GET, &path, None).as_array().cloned().unwrap_or_default()
-    }
-
-    /// A user of that name and tags who may do everything in this virtual host, and how evbus runs as it.
-    fn user(&self, name: &str, tags: &str, arguments: &[&str]) -> Run {
-        let name = format!("{}-{name}", self.live.vhost);
-        let password = json!({ "password": "secret", "tags": tags });
-        self.live.api(Method::PUT, &format!("users/{name}"), Some(password));
-        let all = json!({ "configure": ".*", "write": ".*", "read": ".*" });
-        self.live.api(Method::PUT, &format!("permissions/{}/{name}", self.live.vhost), Some(all));
-        let url = self.live.url().replacen("guest:guest@", &format!("{name}:secret@"), 1);
-        self.evbus(arguments).env("EVBUS_URL", url)
-    }
-
-    fn forget(&self, name: &str) {
-        self.live.api(Method::DELETE, &format!("users/{}-{name}", self.live.vhost), None);
-    }
-
-    fn is_before_4(&self) -> bool {
-        self.live.version() < evbus::version::Version::new(4, 0, 0)
-    }
-}
 
 /// A queue's arguments as text, sorted: `x-max-age="30D" x-queue-type="stream"`.
 fn arguments(object: &Value) -> String {
@@ -401,7 +349,8 @@ fn an_apply_that_was_killed_is_finished_by_the_next() {
     shop.live.until("it has begun", || shop.list("queues").len() > 20);
     child.kill().expect("it is killed");
     child.wait().expect("it ends");
-    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    // Its lock goes when the broker notices.
+    shop.live.until("it is over", || shop.evbus(&["apply", "--yes"]).done().code() == Some(0));
     shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
 }
 

@@ -326,6 +326,14 @@ impl Drop for Live {
         self.wait(async {
             let _ = tokio::time::timeout(Duration::from_secs(2), self.connection.close(200, "done".into())).await;
             call(&self.http, &self.management, Method::DELETE, &path, None).await;
+            // What evbus has written down about it outlives it.
+            let records = call(&self.http, &self.management, Method::GET, "global-parameters", None).await;
+            let ours = format!("evbus.{}.", self.vhost);
+            let names = records.as_array().into_iter().flatten().filter_map(|record| record["name"].as_str());
+            for name in names.filter(|name| name.starts_with(&ours)) {
+                let path = format!("global-parameters/{name}");
+                call(&self.http, &self.management, Method::DELETE, &path, None).await;
+            }
         });
     }
 }

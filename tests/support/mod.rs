@@ -12,6 +12,7 @@
 pub mod live;
 pub mod own;
 pub mod run;
+pub mod shop;
 pub mod snapshot;
 
 use std::{

@@ -68,7 +68,34 @@ pub struct Policy {
     pub definition: Map<String, Value>,
 }
 
+/// A global parameter: something that a broker keeps for its users.
+#[derive(Debug, Clone, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct GlobalParameter {
+    /// Its name.
+    #[serde(skip_serializing)]
+    pub name: String,
+    /// Whatever it holds.
+    pub value: Value,
+}
+
 impl Management {
+    /// Every global parameter.
+    ///
+    /// # Errors
+    /// [`Error::ManagementTag`] without the policymaker tag (3.10, 4.0 and 4.3).
+    pub async fn global_parameters(&self) -> Result<Vec<GlobalParameter>, Error> {
+        self.http.get(&["global-parameters"], &[]).await
+    }
+
+    /// Creates or replaces a global parameter.
+    ///
+    /// # Errors
+    /// [`Error::ManagementTag`] without the policymaker tag.
+    pub async fn put_global_parameter(&self, parameter: &GlobalParameter) -> Result<(), Error> {
+        self.http.put(&["global-parameters", &parameter.name], parameter).await
+    }
+
     /// Every exchange of a virtual host.
     ///
     /// # Errors

@@ -1,38 +1,72 @@
-//! Makes a broker match a topology: plans, makes what is missing in order, and plans again.
+//! Makes a broker match a topology: plans, makes what is missing in order, removes what is no longer wanted, and plans again.
 //!
-//! Nothing that exists is changed. What fails takes with it only what would lose messages without it; the rest goes on.
+//! Nothing that somebody else has made is changed. What fails takes with it only what would lose messages without it; the rest
+//! goes on.
+
+mod making;
+mod recording;
+mod removing;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 
+pub use self::removing::Archived;
 use super::{
+    lock::{self, Lock},
     observe,
-    plan::{Error, steps},
+    ownership::Records,
+    plan::{self, Error, compare, steps},
 };
 use crate::{
-    broker::{self, Broker, Connection, Identity, management::Policy},
+    broker::{self, Broker, Connection, Identity},
     interrupt::Interrupt,
     topology::{
-        diff,
-        file::Topology,
-        order::{Object, Step},
+        argument::QueueType,
+        diff::{self, Inside, Observed},
+        expand::kind,
+        order::{Object, Stage},
+        owned::Id,
         plan::{Action, Change, Plan},
-        spec::PolicySpec,
+        spec::QueueSpec,
     },
     version::Version,
 };
 
+/// What a quorum queue tells of messages that somebody holds is up to so old (facts of 3.10, 4.0 and 4.3: five seconds to the next
+/// sample, and as many to the next list), so that much is waited for before one is deleted.
+const SAMPLED: Duration = Duration::from_secs(10);
+
 /// How many objects of one stage are made side by side.
 const SIDE_BY_SIDE: usize = 8;
+
+/// What is to be applied.
+pub struct Request {
+    /// The topology, and how far it may go.
+    pub plan: plan::Request,
+    /// Who applies it, `user@host`.
+    pub owner: String,
+    /// Where messages of queues that are deleted are kept.
+    pub archives: PathBuf,
+    /// It is only to be shown what would be done: nobody is kept out.
+    pub only_looks: bool,
+}
 
 /// What happens to a change.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// It was made.
-    Applied(&'a Change),
-    /// The broker refused it.
+    /// It was made. The messages of a queue that was deleted lie in that archive.
+    Applied(&'a Change, Option<&'a Archived>),
+    /// It failed: the broker refused it, or it would have lost something.
     Failed(&'a Change, &'a str),
     /// It was not tried.
     Skipped(&'a Change, &'a str),
+    /// Something to know.
+    Warning(&'a str),
 }
 
 /// What came of it.
@@ -56,8 +90,12 @@ pub struct Report {
 pub struct Apply<'a> {
     broker: &'a Broker,
     connection: Connection,
+    /// Holds the lock as long as it lasts.
+    lock: Option<Connection>,
     version: Version,
-    steps: Vec<Step>,
+    request: Request,
+    run: String,
+    records: Records,
     /// What would be changed.
     pub plan: Plan,
 }
@@ -71,19 +109,30 @@ enum State {
 }
 
 impl<'a> Apply<'a> {
-    /// Connects and plans. Without the management API the plan is to declare everything.
+    /// Connects, keeps others out, and plans. Without the management API the plan is to declare everything.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn prepare(broker: &'a Broker, topology: &Topology) -> Result<Apply<'a>, Error> {
+    pub async fn prepare(broker: &'a Broker, request: Request) -> Result<Apply<'a>, Error> {
         let connection = broker.connect("evbus apply").await?;
         let version = connection.version();
-        let steps = steps(topology, version)?;
-        let plan = match observe::run(broker.management(), broker.vhost()).await {
-            Ok(observed) => diff::diff(&steps, &observed, version),
-            Err(error) => diff::blind(&steps, &error.to_string()),
+        let run = lock::run_id();
+        let (lock, unlocked) =
+            if request.only_looks { (None, None) } else { keep_others_out(broker, &run, &request.owner).await? };
+        let (mut plan, records) = match observe::run(broker.management(), broker.vhost()).await {
+            Ok(observed) => {
+                let records = Records::load(broker, request.plan.name(), request.plan.state.as_deref()).await?;
+                (compare(broker, &request.plan, version, observed, &records).await?.plan, records)
+            }
+            Err(error) if request.plan.prune => return Err(Error::CannotPrune(error.to_string())),
+            Err(error) => {
+                let why = "what the broker has cannot be seen";
+                let steps = steps(&request.plan.topology, version, &[])?;
+                (diff::blind(&steps, &error.to_string()), Records::unknown(why))
+            }
         };
-        Ok(Apply { broker, connection, version, steps, plan })
+        plan.warnings.extend(unlocked);
+        Ok(Apply { broker, connection, lock, version, request, run, records, plan })
     }
 
     /// Who is talking to what: the broker that answered.
@@ -99,11 +148,24 @@ impl<'a> Apply<'a> {
     /// Carries the plan out, telling of each change, and plans again.
     ///
     /// # Errors
-    /// When the second plan cannot be made; what happened to each change has been told by then.
+    /// When what is about to be made cannot be written down first: nothing is changed then. When the second plan cannot be made;
+    /// what happened to each change has been told by then.
     pub async fn run(mut self, interrupt: &Interrupt, listen: &mut impl FnMut(Event<'_>)) -> Result<Report, Error> {
         let plan = std::mem::take(&mut self.plan);
+        let outcome = self.carry_through(&plan, interrupt, listen).await;
+        self.end().await;
+        outcome
+    }
+
+    async fn carry_through(
+        &mut self,
+        plan: &Plan,
+        interrupt: &Interrupt,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Report, Error> {
         let mut report = Report { unchanged: plan.unchanged, ..Report::default() };
         let mut states: Vec<State> = vec![State::Waiting; plan.changes.len()];
+        self.intend(plan).await?;
         let mut from = 0;
         while from < plan.changes.len() {
             let stage = plan.changes[from].stage;
@@ -112,11 +174,19 @@ impl<'a> Apply<'a> {
             from = to;
         }
         report.interrupted = interrupt.is_raised() && states.contains(&State::Waiting);
-        if !plan.blind && !report.interrupted && report.applied > 0 {
-            report.unsettled = self.unsettled(&plan, &states).await?;
+        if !plan.blind {
+            self.conclude(plan, &states, &mut report, listen).await?;
+        }
+        Ok(report)
+    }
+
+    /// Lets others in again and hangs up.
+    pub async fn end(self) {
+        if let Some(connection) = self.lock {
+            lock::release(&connection, lock::TOPOLOGY).await;
+            connection.close().await;
         }
         self.connection.close().await;
-        Ok(report)
     }
 
     /// The changes of one stage, side by side.
@@ -130,10 +200,17 @@ impl<'a> Apply<'a> {
         listen: &mut impl FnMut(Event<'_>),
     ) {
         let mut ready = Vec::new();
+        let unmade = changes
+            .iter()
+            .zip(states.iter())
+            .any(|(change, state)| change.action != Action::Delete && change.is_doable() && *state == State::Missing);
         for index in range {
             let change = &changes[index];
-            match obstacle(change, changes, states) {
-                None if change.action == Action::Keep => states[index] = State::Made,
+            if change.action == Action::Keep && change.blocked.is_none() {
+                states[index] = State::Made;
+                continue;
+            }
+            match obstacle(change, changes, states, unmade) {
                 None => ready.push(index),
                 Some((because, missed)) => {
                     states[index] = if missed { State::Missing } else { State::Made };
@@ -142,22 +219,24 @@ impl<'a> Apply<'a> {
                 }
             }
         }
+        let inside = self.inside(changes, &ready, interrupt).await;
         let mut lost = Vec::new();
         {
-            let (connection, broker) = (&self.connection, self.broker);
+            let this = &*self;
+            let inside = &inside;
             let mut making = stream::iter(ready)
                 .map(|index| async move {
                     if interrupt.is_raised() {
                         return (index, None);
                     }
-                    (index, Some(make(broker, connection, &changes[index].object).await))
+                    (index, Some(this.carry_out(&changes[index], index, inside, interrupt).await))
                 })
                 .buffered(SIDE_BY_SIDE);
             while let Some((index, outcome)) = making.next().await {
                 match outcome {
                     None => (),
                     // Some refusals end the connection, and with it what was being made beside them.
-                    Some(Err(error)) if error.is_loss() => lost.push(index),
+                    Some(Err(Undone::Broker(error))) if error.is_loss() => lost.push(index),
                     Some(outcome) => states[index] = settle(&changes[index], outcome, report, listen),
                 }
             }
@@ -166,17 +245,40 @@ impl<'a> Apply<'a> {
             if interrupt.is_raised() {
                 return;
             }
-            let outcome = self.alone(&changes[index].object).await;
+            let outcome = self.alone(&changes[index], index, &inside, interrupt).await;
             states[index] = settle(&changes[index], outcome, report, listen);
         }
     }
 
-    /// One object once more, on a connection that it has to itself.
-    async fn alone(&mut self, object: &Object) -> Result<(), broker::Error> {
+    /// What is in the queues that are to be deleted, as it is now; nothing where there are none, or nobody can tell.
+    async fn inside(&self, changes: &[Change], ready: &[usize], interrupt: &Interrupt) -> BTreeMap<String, Inside> {
+        let queues = ready.iter().map(|index| &changes[*index]).filter_map(|change| match &change.object {
+            Object::Queue(queue) if change.action == Action::Delete => Some(queue),
+            _ => None,
+        });
+        let queues: Vec<&QueueSpec> = queues.collect();
+        if queues.iter().any(|queue| kind(queue) != QueueType::Classic) {
+            tokio::select! {
+                () = tokio::time::sleep(SAMPLED) => (),
+                () = interrupt.raised() => return BTreeMap::new(),
+            }
+        }
+        let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        if names.is_empty() { BTreeMap::new() } else { plan::inside(self.broker, &names).await.unwrap_or_default() }
+    }
+
+    /// One change once more, on a connection that it has to itself.
+    async fn alone(
+        &mut self,
+        change: &Change,
+        index: usize,
+        inside: &BTreeMap<String, Inside>,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Archived>, Undone> {
         let fresh = self.broker.connect("evbus apply").await?;
         std::mem::replace(&mut self.connection, fresh).close().await;
-        let outcome = make(self.broker, &self.connection, object).await;
-        if outcome.as_ref().is_err_and(broker::Error::is_loss) {
+        let outcome = self.carry_out(change, index, inside, interrupt).await;
+        if matches!(&outcome, Err(Undone::Broker(error)) if error.is_loss()) {
             // What comes after it must not find a connection that has ended.
             let fresh = self.broker.connect("evbus apply").await?;
             std::mem::replace(&mut self.connection, fresh).close().await;
@@ -184,66 +286,102 @@ impl<'a> Apply<'a> {
         outcome
     }
 
-    /// What was made, and is not there as it is wanted.
-    async fn unsettled(&self, plan: &Plan, states: &[State]) -> Result<Vec<String>, Error> {
+    /// Looks at what there is now: whether what was made is there, and what is the file's own from now on.
+    async fn conclude(
+        &mut self,
+        plan: &Plan,
+        states: &[State],
+        report: &mut Report,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<(), Error> {
+        if report.applied + report.failed == 0 && !self.has_old_news(plan) {
+            return Ok(());
+        }
         let observed = observe::run(self.broker.management(), self.broker.vhost()).await.map_err(Error::Unseen)?;
-        let again = diff::diff(&self.steps, &observed, self.version);
-        let made = |object: &Object| {
-            plan.changes
-                .iter()
-                .zip(states)
-                .any(|(change, state)| *state == State::Made && change.is_doable() && change.object == *object)
-        };
-        let amiss = again.changes.iter().filter(|change| change.action != Action::Keep && made(&change.object));
+        if let Err(error) = self.record(plan, states, &observed).await {
+            listen(Event::Warning(&format!("{error}: what was made now counts as about to be made")));
+        }
+        if report.applied > 0 && !report.interrupted {
+            report.unsettled = self.unsettled(plan, states, observed).await?;
+        }
+        Ok(())
+    }
+
+    /// What was made, and is not there as it is wanted; what was deleted, and is there.
+    async fn unsettled(&self, plan: &Plan, states: &[State], observed: Observed) -> Result<Vec<String>, Error> {
+        let again = compare(self.broker, &self.request.plan, self.version, observed, &self.records).await?;
+        let done =
+            plan.changes.iter().zip(states).filter(|(change, state)| **state == State::Made && change.is_doable());
+        let made: HashSet<Id> = done.map(|(change, _)| change.object.id()).collect();
+        let amiss = again.plan.changes.iter().filter(|change| change.is_doable() && made.contains(&change.object.id()));
         Ok(amiss.map(|change| format!("{} {}", change.object.kind(), change.object.name())).collect())
     }
 }
 
+/// Why a change was not made.
+enum Undone {
+    /// The broker refused it.
+    Broker(broker::Error),
+    /// It would have lost something.
+    Kept(String),
+}
+
+impl From<broker::Error> for Undone {
+    fn from(error: broker::Error) -> Undone {
+        Undone::Broker(error)
+    }
+}
+
+/// Keeps every other apply out of the virtual host while this one lasts; a user who may not is told.
+async fn keep_others_out(
+    broker: &Broker,
+    run: &str,
+    owner: &str,
+) -> Result<(Option<Connection>, Option<String>), Error> {
+    let connection = broker.connect("evbus apply (lock)").await?;
+    match lock::acquire(broker, &connection, lock::TOPOLOGY, run, owner).await? {
+        Lock::Held => Ok((Some(connection), None)),
+        Lock::Taken(holder) => Err(Error::Busy(holder)),
+        Lock::NotAllowed => {
+            connection.close().await;
+            Ok((None, Some("no permission to create the lock queue: nobody else is kept out".to_owned())))
+        }
+    }
+}
+
 /// Why a change is not tried, and whether it is missed.
-fn obstacle(change: &Change, changes: &[Change], states: &[State]) -> Option<(String, bool)> {
+fn obstacle(change: &Change, changes: &[Change], states: &[State], unmade: bool) -> Option<(String, bool)> {
     if let Some(blocked) = &change.blocked {
         return Some((format!("{} ({})", blocked.because, change.because), !blocked.bearable));
     }
-    let missing = change.needs.iter().find(|need| states[**need] == State::Missing)?;
-    let object = &changes[*missing].object;
-    Some((format!("it needs the {} {}, which is not there as wanted", object.kind(), object.name()), true))
+    let missing = change.needs.iter().find(|need| states[**need] == State::Missing).map(|index| &changes[*index]);
+    let is_removal = matches!(change.stage, Stage::Removals(_));
+    match missing.map(|missing| (missing.action, format!("{} {}", missing.object.kind(), missing.object.name()))) {
+        Some((Action::Delete, needing)) => Some((format!("the {needing} is still there, and needs it"), true)),
+        Some((_, needed)) => Some((format!("it needs the {needed}, which is not there as wanted"), true)),
+        None if is_removal && unmade => {
+            Some(("nothing is removed as long as something that is wanted could not be made".to_owned(), true))
+        }
+        None => None,
+    }
 }
 
 fn settle(
     change: &Change,
-    outcome: Result<(), broker::Error>,
+    outcome: Result<Option<Archived>, Undone>,
     report: &mut Report,
     listen: &mut impl FnMut(Event<'_>),
 ) -> State {
-    match outcome {
-        Ok(()) => {
+    let because = match outcome {
+        Ok(archived) => {
             report.applied += 1;
-            listen(Event::Applied(change));
-            State::Made
+            listen(Event::Applied(change, archived.as_ref()));
+            return State::Made;
         }
-        Err(error) => {
-            report.failed += 1;
-            listen(Event::Failed(change, &error.to_string()));
-            State::Missing
-        }
-    }
-}
-
-async fn make(broker: &Broker, connection: &Connection, object: &Object) -> Result<(), broker::Error> {
-    match object {
-        Object::Exchange(exchange) => connection.declare_exchange(exchange).await,
-        Object::Queue(queue) => connection.declare_queue(queue).await,
-        Object::Binding(binding) => connection.bind(binding).await,
-        Object::Policy(wanted) => broker.management().put_policy(broker.vhost(), &policy(wanted)).await,
-    }
-}
-
-fn policy(wanted: &PolicySpec) -> Policy {
-    Policy {
-        name: wanted.name.clone(),
-        pattern: wanted.pattern.clone(),
-        apply_to: wanted.apply_to.clone(),
-        priority: wanted.priority,
-        definition: wanted.definition.clone(),
-    }
+        Err(Undone::Broker(error)) => error.to_string(),
+        Err(Undone::Kept(because)) => because,
+    };
+    report.failed += 1;
+    listen(Event::Failed(change, &because));
+    State::Missing
 }

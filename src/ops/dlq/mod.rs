@@ -4,7 +4,6 @@ mod archive;
 mod custody;
 mod guard;
 pub mod list;
-mod lock;
 mod probe;
 pub mod purge;
 mod reading;
@@ -18,7 +17,6 @@ mod terms;
 
 pub use custody::{Custody, Kind, Return};
 pub use guard::PREFIX as TEMPORARY_POLICY;
-pub use lock::PREFIX as LOCK;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
 

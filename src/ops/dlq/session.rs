@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
-use super::{
-    Custody, Kind, Return,
-    guard::Guard,
-    lock::{self, Holder, Lock},
-};
+use super::{Custody, Kind, Return, guard::Guard};
 use crate::{
     broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
     message::Message,
     nearest,
+    ops::lock::{self, Holder, Lock},
 };
 
 /// Why a run over a queue could not start or go on.
@@ -223,7 +220,7 @@ impl<'a> Session<'a> {
                 return Err(Error::SingleActive { queue, consumers: facts.consumers });
             }
         }
-        let run = run_id();
+        let run = lock::run_id();
         let mut unlocked = false;
         if purpose.locks {
             match lock::acquire(broker, &consuming, &queue, &run, purpose.owner).await? {
@@ -297,10 +294,4 @@ async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custod
 async fn nearest_queue(broker: &Broker, queue: &str) -> Option<String> {
     let names = broker.management().queue_names(broker.vhost()).await.ok()?;
     nearest::among(queue, names.iter().map(String::as_str)).map(str::to_owned)
-}
-
-/// An id for a run: when it began, and enough chance to be one of its own.
-fn run_id() -> String {
-    let chance = uuid::Uuid::now_v7().as_u128() & 0xff_ffff;
-    format!("{}-{chance:06x}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
 }

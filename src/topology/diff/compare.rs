@@ -9,6 +9,7 @@ use crate::{
         argument::{self, QueueType},
         expand::{Role, kind},
         order::{Object, Step, dead_letters},
+        owned::Ownership,
         plan::{Action, Blocked, Change, Difference},
         routing::ALTERNATE_EXCHANGE,
         spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
@@ -17,7 +18,37 @@ use crate::{
 };
 
 /// The change that a step asks for on a broker; none where everything is as it is wanted.
-pub(super) fn compare(step: &Step, names: &Names<'_>, observed: &Observed, version: Version) -> Option<Change> {
+pub(super) fn compare(
+    step: &Step,
+    names: &Names<'_>,
+    observed: &Observed,
+    version: Version,
+    ownership: &Ownership,
+) -> Option<Change> {
+    let id = step.object.id();
+    let mut change = difference(step, names, observed, version, ownership)?;
+    change.owned = ownership.owns(&id);
+    change.drift = drift(&change, ownership.mark(&id), observed.find(&id));
+    Some(change)
+}
+
+/// What somebody did by hand to an object of the file's own.
+fn drift(change: &Change, mark: Option<&str>, found: Option<Object>) -> Option<String> {
+    let mark = mark?;
+    match found {
+        None => Some("somebody deleted it".to_owned()),
+        Some(found) if found.mark() != mark => Some("somebody changed it".to_owned()),
+        Some(_) => (change.action == Action::Create).then(|| "somebody deleted it".to_owned()),
+    }
+}
+
+fn difference(
+    step: &Step,
+    names: &Names<'_>,
+    observed: &Observed,
+    version: Version,
+    ownership: &Ownership,
+) -> Option<Change> {
     match &step.object {
         Object::Exchange(wanted) => match observed.exchanges.get(&wanted.name) {
             None => Some(create(step)),
@@ -39,11 +70,12 @@ pub(super) fn compare(step: &Step, names: &Names<'_>, observed: &Observed, versi
                 return None;
             }
             let mut change = create(step);
-            let because = missing_end(wanted, names, observed).or_else(|| second_rung(wanted, step.role, observed));
+            let because =
+                missing_end(wanted, names, observed).or_else(|| second_rung(wanted, step.role, observed, ownership));
             change.blocked = because.map(|because| Blocked { because, bearable: false });
             Some(change)
         }
-        Object::Policy(wanted) => compare_policy(step, wanted, observed),
+        Object::Policy(wanted) => compare_policy(step, wanted, observed, ownership.owns(&step.object.id())),
     }
 }
 
@@ -56,6 +88,8 @@ pub(super) fn create(step: &Step) -> Change {
         risk: None,
         blocked: None,
         differences: Vec::new(),
+        drift: None,
+        owned: false,
         needs: Vec::new(),
         stage: step.stage,
     }
@@ -194,9 +228,14 @@ fn missing_end(wanted: &BindingSpec, names: &Names<'_>, observed: &Observed) -> 
 }
 
 /// What keeps a rung of a ladder from being bound: another one that takes the same retry. With both, it would come twice.
-fn second_rung(wanted: &BindingSpec, role: Role, observed: &Observed) -> Option<String> {
+/// The file's own is taken away when this one is there.
+fn second_rung(wanted: &BindingSpec, role: Role, observed: &Observed, ownership: &Ownership) -> Option<String> {
+    let is_own = |binding: &BindingSpec| ownership.owns(&Object::Binding(binding.clone()).id());
     let same = |binding: &&BindingSpec| {
-        binding.source == wanted.source && binding.key == wanted.key && binding.destination != wanted.destination
+        binding.source == wanted.source
+            && binding.key == wanted.key
+            && binding.destination != wanted.destination
+            && !is_own(binding)
     };
     let other = observed.bindings.values().filter(|_| role == Role::Retry).find(same)?;
     Some(format!(
@@ -205,7 +244,7 @@ fn second_rung(wanted: &BindingSpec, role: Role, observed: &Observed) -> Option<
     ))
 }
 
-fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed) -> Option<Change> {
+fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed, owned: bool) -> Option<Change> {
     let ours = step.role == Role::DeadLetters;
     let forbidden = || Blocked { because: "the user has not the tag policymaker".to_owned(), bearable: ours };
     let blocked = (!observed.may_set_policies).then(forbidden);
@@ -229,11 +268,15 @@ fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed) -> Opti
         let because = format!("follows the services: {}", said(&differences));
         return Some(Change { action: Action::Update, because, blocked, differences, ..create(step) });
     }
+    if owned && !differences.is_empty() {
+        let because = said(&differences);
+        return Some(Change { action: Action::Update, because, blocked, differences, ..create(step) });
+    }
     differing(step, Action::Update, differences)
 }
 
 /// A value in words that are equal where the broker takes the values for equal.
-pub(super) fn words(field: &Field) -> String {
+pub(in crate::topology) fn words(field: &Field) -> String {
     if let Some(number) = field.as_int() {
         return number.to_string();
     }

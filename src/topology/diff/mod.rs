@@ -2,14 +2,18 @@
 //! again: the width of a number means nothing, what it does not know is not looked at, and missing differs from present.
 
 mod compare;
+mod leftovers;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use self::compare::{Names, compare, create, words};
+pub(super) use self::compare::words;
+use self::compare::{Names, compare, create};
 use super::{
     expand::Role,
     order::{Object, Step},
+    owned::Ownership,
     plan::{Action, Blocked, Change, Plan},
+    policies,
     spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
 };
 use crate::version::Version;
@@ -29,6 +33,41 @@ pub struct Observed {
     pub policies: BTreeMap<String, PolicySpec>,
     /// Whether the user may set policies.
     pub may_set_policies: bool,
+    /// What is in its queues, where that was asked for.
+    pub inside: BTreeMap<String, Inside>,
+}
+
+/// What is in a queue, and who reads it. `None` is unknown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// Messages, of every kind.
+    pub total: Option<u64>,
+    /// Those that wait for a consumer.
+    pub ready: Option<u64>,
+    /// Those that somebody holds.
+    pub unacked: Option<u64>,
+    /// Consumers.
+    pub consumers: Option<u64>,
+}
+
+impl Inside {
+    /// Dead letters on their way, which no target has confirmed yet: they are neither ready nor held.
+    #[must_use]
+    pub fn letters(&self) -> u64 {
+        let known = self.ready.unwrap_or(0) + self.unacked.unwrap_or(0);
+        self.total.map_or(0, |total| total.saturating_sub(known))
+    }
+}
+
+/// What belongs to the file, and how far a plan may go.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// Who owns what.
+    pub ownership: Ownership,
+    /// Delete what the file's name owns and the file no longer wants.
+    pub prune: bool,
+    /// Also queues that hold messages, which are archived first, or have consumers.
+    pub prune_non_empty: bool,
 }
 
 impl Observed {
@@ -40,10 +79,15 @@ impl Observed {
     fn has(&self, binding: &BindingSpec) -> bool {
         self.bindings.contains_key(&identity(binding))
     }
+
+    /// The binding of that identity.
+    pub(super) fn binding(&self, identity: &str) -> Option<&BindingSpec> {
+        self.bindings.get(identity)
+    }
 }
 
 /// What tells a binding from others: all of it. The width of a number is no part of that.
-fn identity(binding: &BindingSpec) -> String {
+pub(super) fn identity(binding: &BindingSpec) -> String {
     let BindingSpec { source, destination, to_queue, key, arguments } = binding;
     let arguments: Vec<String> = arguments.iter().map(|(name, field)| format!("{name:?}: {}", words(field))).collect();
     format!("{source:?} {destination:?} {to_queue} {key:?} {arguments:?}")
@@ -51,14 +95,14 @@ fn identity(binding: &BindingSpec) -> String {
 
 /// What would have to be changed on a broker of that version that has what was observed.
 #[must_use]
-pub fn diff(steps: &[Step], observed: &Observed, version: Version) -> Plan {
+pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope) -> Plan {
     let mut plan = Plan::default();
     let names = Names::of(steps);
     // Where each step's change is, if there is one, and what keeps others from building on it.
     let mut changes: Vec<Option<usize>> = Vec::with_capacity(steps.len());
     let mut unsound: Vec<Option<String>> = Vec::with_capacity(steps.len());
     for step in steps {
-        let mut change = compare(step, &names, observed, version);
+        let mut change = compare(step, &names, observed, version, &scope.ownership);
         let name = || format!("{} {}", step.object.kind(), step.object.name());
         if let Some(change) = &mut change {
             change.needs = step.needs.iter().filter_map(|need| changes[*need]).collect();
@@ -83,35 +127,14 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version) -> Plan {
             None => plan.unchanged += 1,
         }
     }
+    leftovers::add(&mut plan, steps, observed, scope);
     for change in &plan.changes {
         if let Some(Blocked { because, bearable: true }) = &change.blocked {
             plan.warnings.push(format!("the {} {} is not set: {because}", change.object.kind(), change.object.name()));
         }
     }
-    plan.warnings.extend(hidden(steps, observed));
+    plan.warnings.extend(policies::hidden(steps, &plan.changes, observed));
     plan
-}
-
-/// Dead letter queues on which another policy is in force than the one that lifts their delivery limit.
-fn hidden(steps: &[Step], observed: &Observed) -> Vec<String> {
-    let objects = || steps.iter().filter(|step| step.role == Role::DeadLetters).map(|step| &step.object);
-    let ours: HashSet<&str> = objects()
-        .filter_map(|object| match object {
-            Object::Policy(policy) if observed.policies.contains_key(&policy.name) => Some(policy.name.as_str()),
-            _ => None,
-        })
-        .collect();
-    let mut warnings = Vec::new();
-    for object in objects().filter(|_| !ours.is_empty()) {
-        let Object::Queue(queue) = object else { continue };
-        if let Some(other) = observed.queue_policies.get(&queue.name).filter(|other| !ours.contains(other.as_str())) {
-            warnings.push(format!(
-                "on {} the policy {other} hides the one that lifts its delivery limit: each look uses up a delivery. Narrow its pattern, or lower its priority",
-                queue.name
-            ));
-        }
-    }
-    warnings
 }
 
 /// Everything is declared: what the broker has cannot be seen.
@@ -134,7 +157,7 @@ pub fn blind(steps: &[Step], why: &str) -> Plan {
         let blocked = change.blocked.as_ref()?;
         Some(format!("the policy {} is not set: {}", change.object.name(), blocked.because))
     }));
-    Plan { changes, unchanged: 0, warnings, blind: true }
+    Plan { changes, unchanged: 0, warnings, forgotten: 0, blind: true }
 }
 
 #[cfg(test)]

@@ -97,6 +97,12 @@ const PRIORITY: i64 = 100;
 /// What the topology becomes, and what of it cannot be: subscriptions to events that are not in the catalog.
 #[must_use]
 pub fn expand(topology: &Topology, version: Version) -> (Wanted, Vec<Problem>) {
+    expand_beside(topology, version, &[])
+}
+
+/// The same beside dead letter queues that the topology no longer has and the broker still does: their delivery limit stays lifted.
+#[must_use]
+pub fn expand_beside(topology: &Topology, version: Version, staying: &[String]) -> (Wanted, Vec<Problem>) {
     let mut expansion = Expansion {
         topology,
         events: topology.events.iter().map(|event| (event.name.as_str(), event)).collect(),
@@ -117,7 +123,7 @@ pub fn expand(topology: &Topology, version: Version) -> (Wanted, Vec<Problem>) {
             expansion.subscribe(service);
         }
         if version >= LIMITED {
-            expansion.no_delivery_limit();
+            expansion.no_delivery_limit(staying);
         }
         expansion.audit();
     }
@@ -220,12 +226,15 @@ impl Expansion<'_> {
 
     /// One policy lifts the delivery limit of every quorum DLQ. As an argument it would destroy messages before 4.0, and make
     /// an upgrade of the broker a replacement of the queue.
-    fn no_delivery_limit(&mut self) {
+    fn no_delivery_limit(&mut self, staying: &[String]) {
         let quorum =
             |queue: &&Wish<QueueSpec>| queue.role == Role::DeadLetters && kind(&queue.spec) == QueueType::Quorum;
-        let names: Vec<&str> = self.wanted.queues.iter().filter(quorum).map(|queue| queue.spec.name.as_str()).collect();
-        let Some(first) = self.wanted.queues.iter().find(quorum) else { return };
-        let place = first.place;
+        let names = self.wanted.queues.iter().filter(quorum).map(|queue| queue.spec.name.as_str());
+        let names: Vec<&str> = names.chain(staying.iter().map(String::as_str)).collect();
+        if names.is_empty() {
+            return;
+        }
+        let place = self.wanted.queues.iter().find(quorum).map(|first| first.place).unwrap_or_default();
         for (at, pattern) in pattern::exactly(&names).into_iter().enumerate() {
             let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
             let spec = PolicySpec {

@@ -1,0 +1,33 @@
+//! How far a plan may go: flags that `plan` and `apply` have in common.
+
+use std::path::PathBuf;
+
+use crate::{ops::plan::Request, topology::file::Topology};
+
+/// How far a plan may go.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "How far it goes")]
+pub struct Reach {
+    /// Delete what was made for this file's name before and is no longer in the file
+    ///
+    /// Never a queue that holds messages or has consumers, and never what somebody else has made.
+    #[arg(long)]
+    prune: bool,
+
+    /// With --prune, also queues that hold messages, which are archived first, or have consumers
+    #[arg(long, requires = "prune")]
+    prune_non_empty: bool,
+
+    /// Keep the record of what was made in this file, and not in the broker
+    ///
+    /// For users without the tag policymaker. Whoever applies the same topology needs the same file.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+}
+
+impl Reach {
+    /// What is to be planned.
+    pub fn request(&self, topology: Topology) -> Request {
+        Request { topology, prune: self.prune, prune_non_empty: self.prune_non_empty, state: self.state.clone() }
+    }
+}

@@ -1,0 +1,177 @@
+//! Who has made what? Each name's record lies in the broker as a global parameter, or in a file of the user's own.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    broker::{self, Broker, management::GlobalParameter},
+    topology::owned::{FORMAT, Ownership, Record},
+};
+
+/// Why it cannot be known, or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The state file cannot be read or written.
+    #[error("cannot use the state file {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A record is not one that this evbus can read: overwriting it would forget what it says.
+    #[error("{place} holds no record that can be read: {because}")]
+    Unreadable {
+        /// The file, or the global parameter.
+        place: String,
+        /// What is wrong with it.
+        because: String,
+    },
+    /// The record in a state file is somebody else's.
+    #[error("the state file {path} is that of {name} in vhost {vhost}")]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Whose record it is.
+        name: String,
+        /// Of which virtual host.
+        vhost: String,
+    },
+    /// The broker does not give the records away, or does not take one.
+    #[error("the record of what was made cannot be kept in the broker")]
+    Broker(#[from] broker::Error),
+}
+
+/// Where a name's record is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Keeper {
+    Broker,
+    File(PathBuf),
+    /// Nowhere, and why.
+    Nobody(String),
+}
+
+/// Who owns what, and where that is written down.
+#[derive(Debug)]
+pub struct Records {
+    /// Who owns what.
+    pub ownership: Ownership,
+    keeper: Keeper,
+}
+
+impl Records {
+    /// Nothing is known, for that reason, and nothing is written down.
+    #[must_use]
+    pub fn unknown(why: &str) -> Records {
+        Records { ownership: Ownership::default(), keeper: Keeper::Nobody(why.to_owned()) }
+    }
+
+    /// What is known of a broker's virtual host, for a file of that name.
+    ///
+    /// # Errors
+    /// See [`Error`]. A user who may not see the broker's records is no error: [`Records::why_unknown`] tells it.
+    pub async fn load(broker: &Broker, name: Option<&str>, state: Option<&Path>) -> Result<Records, Error> {
+        let mut ownership = Ownership::default();
+        let mut keeper = Keeper::Broker;
+        match broker.management().global_parameters().await {
+            Ok(parameters) => {
+                for parameter in parameters.iter().filter(|parameter| parameter.value["format"] == FORMAT) {
+                    let place = || format!("the global parameter {}", parameter.name);
+                    let record = read(&parameter.value.to_string(), place)?;
+                    if record.vhost != broker.vhost() {
+                        continue;
+                    }
+                    if Some(record.name.as_str()) == name {
+                        ownership.record = Some(record);
+                    } else {
+                        ownership.others.extend(record.ids().map(|id| (id.clone(), record.name.clone())));
+                    }
+                }
+            }
+            Err(broker::Error::ManagementTag { .. }) => {
+                keeper = Keeper::Nobody("the user has not the tag policymaker".to_owned());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        let Some(name) = name else {
+            ownership.record = None;
+            return Ok(Records { ownership, keeper: Keeper::Nobody("the file has no name".to_owned()) });
+        };
+        if let Some(path) = state {
+            keeper = Keeper::File(path.to_owned());
+            ownership.record = from_file(path, name, broker.vhost())?;
+        }
+        if !matches!(keeper, Keeper::Nobody(_)) {
+            ownership.record.get_or_insert_with(|| Record::new(name, broker.vhost()));
+        }
+        Ok(Records { ownership, keeper })
+    }
+
+    /// Why nothing is known of what was made before; `None` where it is known.
+    #[must_use]
+    pub fn why_unknown(&self) -> Option<&str> {
+        match &self.keeper {
+            Keeper::Nobody(why) => Some(why),
+            Keeper::Broker | Keeper::File(_) => None,
+        }
+    }
+
+    /// Writes a record down in place of the one before.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn keep(&mut self, broker: &Broker, record: Record) -> Result<(), Error> {
+        match &self.keeper {
+            Keeper::Nobody(_) => return Ok(()),
+            Keeper::File(path) => {
+                to_file(path, &record).map_err(|source| Error::File { path: path.display().to_string(), source })?
+            }
+            Keeper::Broker => {
+                let value = serde_json::to_value(&record).map_err(|error| Error::Unreadable {
+                    place: "the record".to_owned(),
+                    because: error.to_string(),
+                })?;
+                let name = format!("evbus.{}.{}", record.vhost, record.name);
+                broker.management().put_global_parameter(&GlobalParameter { name, value }).await?;
+            }
+        }
+        self.ownership.record = Some(record);
+        Ok(())
+    }
+}
+
+fn read(text: &str, place: impl Fn() -> String) -> Result<Record, Error> {
+    let unreadable = |because: String| Error::Unreadable { place: place(), because };
+    let record: Record = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+    if record.format == FORMAT { Ok(record) } else { Err(unreadable(format!("its format is {:?}", record.format))) }
+}
+
+fn from_file(path: &Path, name: &str, vhost: &str) -> Result<Option<Record>, Error> {
+    let shown = path.display().to_string();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(Error::File { path: shown, source }),
+    };
+    let record = read(&text, || shown.clone())?;
+    if record.name != name || record.vhost != vhost {
+        return Err(Error::Foreign { path: shown, name: record.name, vhost: record.vhost });
+    }
+    Ok(Some(record))
+}
+
+/// In one step: a file that is cut off would forget everything.
+fn to_file(path: &Path, record: &Record) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?.to_owned();
+    name.push(".new");
+    let new = folder.join(name);
+    let mut text = serde_json::to_vec_pretty(record)?;
+    text.push(b'\n');
+    let mut file = fs::File::create(&new)?;
+    io::Write::write_all(&mut file, &text)?;
+    file.sync_all()?;
+    fs::rename(&new, path)
+}

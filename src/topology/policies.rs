@@ -1,0 +1,168 @@
+//! Which policy is in force on what, and which keys lose their effect when policies change? Only one policy applies to an object:
+//! the keys of several are never put together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fancy_regex::Regex;
+
+use super::{
+    argument::QueueType,
+    diff::Observed,
+    expand::kind,
+    order::{Object, Step},
+    plan::{Action, Change},
+    spec::PolicySpec,
+};
+
+/// Policies with their patterns, the one that wins first. A pattern that cannot be read matches nothing.
+pub struct InForce<'a>(Vec<(Regex, &'a PolicySpec)>);
+
+impl<'a> InForce<'a> {
+    /// Of these policies.
+    pub fn of(policies: impl IntoIterator<Item = &'a PolicySpec>) -> InForce<'a> {
+        let read = |policy: &'a PolicySpec| Some((Regex::new(&policy.pattern).ok()?, policy));
+        let mut policies: Vec<_> = policies.into_iter().filter_map(read).collect();
+        policies.sort_by_key(|(_, policy)| std::cmp::Reverse(policy.priority));
+        InForce(policies)
+    }
+
+    /// The one on a queue or an exchange.
+    #[must_use]
+    pub fn on(&self, target: &Target<'_>) -> Option<&'a PolicySpec> {
+        self.matching(target).next()
+    }
+
+    /// All that would apply, the one that does first.
+    fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &'a PolicySpec> {
+        let fits = |(pattern, policy): &&(Regex, &PolicySpec)| {
+            target.takes(&policy.apply_to) && pattern.is_match(target.name).unwrap_or(false)
+        };
+        self.0.iter().filter(fits).map(|(_, policy)| *policy)
+    }
+}
+
+/// What a policy can be in force on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Target<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The type of a queue; `None` is an exchange.
+    pub queue: Option<QueueType>,
+}
+
+impl Target<'_> {
+    fn takes(&self, apply_to: &str) -> bool {
+        match (apply_to, self.queue) {
+            ("" | "all", _) | ("queues", Some(_)) | ("exchanges", None) => true,
+            ("classic_queues", Some(kind)) => kind == QueueType::Classic,
+            ("quorum_queues", Some(kind)) => kind == QueueType::Quorum,
+            ("streams", Some(kind)) => kind == QueueType::Stream,
+            _ => false,
+        }
+    }
+}
+
+/// What is to be known of the policies of a file before they are applied: on what others hide them, and what they hide themselves,
+/// with the keys that have no effect then. One sentence for each two policies.
+#[must_use]
+pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<String> {
+    let wanted: BTreeMap<&str, &PolicySpec> = steps
+        .iter()
+        .filter_map(|step| match &step.object {
+            Object::Policy(policy) => Some((policy.name.as_str(), policy)),
+            _ => None,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let policy = |change: &&Change| matches!(change.object, Object::Policy(_));
+    let not_made = |change: &&Change| change.blocked.is_some() && change.action != Action::Delete;
+    let spared: BTreeSet<String> = changes.iter().filter(policy).filter(not_made).map(|c| c.object.name()).collect();
+    let deleted: BTreeSet<String> = changes
+        .iter()
+        .filter(policy)
+        .filter(|change| change.action == Action::Delete && change.is_doable())
+        .map(|change| change.object.name())
+        .collect();
+    let made = wanted.iter().filter(|(name, _)| !spared.contains(**name)).map(|(_, policy)| *policy);
+    let made: Vec<&PolicySpec> = made.collect();
+    let others = observed
+        .policies
+        .values()
+        .filter(|policy| !deleted.contains(&policy.name) && !made.iter().any(|made| made.name == policy.name));
+    let after = InForce::of(made.iter().copied().chain(others));
+    let before = InForce::of(observed.policies.values());
+    let mut losses: BTreeMap<(&str, &str, bool), (Vec<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for target in targets(steps, observed) {
+        let mut matching = after.matching(&target);
+        let Some(winner) = matching.next() else { continue };
+        for loser in matching.filter(|loser| wanted.contains_key(loser.name.as_str())) {
+            note(&mut losses, winner, loser, true, target.name);
+        }
+        let was = before.on(&target).filter(|was| was.name != winner.name && !deleted.contains(&was.name));
+        if let Some(was) =
+            was.filter(|was| wanted.contains_key(winner.name.as_str()) && !wanted.contains_key(was.name.as_str()))
+        {
+            note(&mut losses, winner, was, false, target.name);
+        }
+    }
+    losses
+        .into_iter()
+        .map(|((winner, loser, is_ours), (names, keys))| said(winner, loser, is_ours, &names, &keys))
+        .collect()
+}
+
+type Losses<'a> = BTreeMap<(&'a str, &'a str, bool), (Vec<&'a str>, BTreeSet<&'a str>)>;
+
+fn note<'a>(losses: &mut Losses<'a>, winner: &'a PolicySpec, loser: &'a PolicySpec, is_ours: bool, name: &'a str) {
+    let keys = loser.definition.iter().filter(|(key, value)| winner.definition.get(*key) != Some(value));
+    let keys: Vec<&str> = keys.map(|(key, _)| key.as_str()).collect();
+    if keys.is_empty() {
+        return;
+    }
+    let (names, all) = losses.entry((&winner.name, &loser.name, is_ours)).or_default();
+    names.push(name);
+    all.extend(keys);
+}
+
+fn said(winner: &str, loser: &str, is_ours: bool, names: &[&str], keys: &BTreeSet<&str>) -> String {
+    const SHOWN: usize = 3;
+    let mut where_ = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        where_ = format!("{where_} and {} more", names.len() - SHOWN);
+    }
+    let keys = keys.iter().copied().collect::<Vec<_>>().join(", ");
+    if is_ours {
+        format!(
+            "on {where_} the policy {winner} hides {loser} of this file: {keys} has no effect there. Narrow the pattern of {winner}, or give {loser} a higher priority"
+        )
+    } else {
+        format!(
+            "on {where_} the policy {winner} of this file takes the place of {loser}: its {keys} stops having effect there"
+        )
+    }
+}
+
+fn targets<'a>(steps: &'a [Step], observed: &'a Observed) -> BTreeSet<Target<'a>> {
+    let mut targets = BTreeSet::new();
+    for queue in observed.queues.values() {
+        targets.insert(Target { name: &queue.name, queue: Some(kind(queue)) });
+    }
+    for exchange in observed.exchanges.values() {
+        targets.insert(Target { name: &exchange.name, queue: None });
+    }
+    for step in steps {
+        match &step.object {
+            // What is there differently stays as it is.
+            Object::Queue(queue) if !observed.queues.contains_key(&queue.name) => {
+                targets.insert(Target { name: &queue.name, queue: Some(kind(queue)) });
+            }
+            Object::Exchange(exchange) => {
+                targets.insert(Target { name: &exchange.name, queue: None });
+            }
+            _ => (),
+        }
+    }
+    targets
+}
