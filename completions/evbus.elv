@@ -105,6 +105,8 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'evbus;plan'= {
+            cand --out 'Save the plan in this file, for `apply FILE` to carry out exactly that'
+            cand --state 'Keep the record of what was made in this file, and not in the broker'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
             cand --url 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]'
@@ -120,6 +122,8 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --output 'How data is written to stdout'
             cand --color 'When to colour'
             cand --exit-code 'End with 4 when the broker differs from the file'
+            cand --prune 'Delete what was made for this file''s name before and is no longer in the file'
+            cand --prune-non-empty 'With --prune, also queues that hold messages, which are archived first, or have consumers'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'
@@ -130,6 +134,8 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'evbus;apply'= {
+            cand --archives 'Where the messages of queues that --prune-non-empty deletes are kept [default: the working directory]'
+            cand --state 'Keep the record of what was made in this file, and not in the broker'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
             cand --url 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]'
@@ -145,6 +151,8 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --output 'How data is written to stdout'
             cand --color 'When to colour'
             cand --dry-run 'Only show what would be changed'
+            cand --prune 'Delete what was made for this file''s name before and is no longer in the file'
+            cand --prune-non-empty 'With --prune, also queues that hold messages, which are archived first, or have consumers'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use crate::{
-    commands::{Context, Outcome, reach::Reach},
+    broker::Broker,
+    commands::{Context, Outcome, reach::Reach, saved},
     exit::Exit,
     failure::Failure,
     ops::apply::{Apply, Report, Request},
     terminal::Consent,
+    topology::saved::Basis,
     views::{self, apply::View},
 };
 
@@ -19,7 +21,9 @@ use crate::{
 /// cannot be reached, and says what it cannot see then.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The topology file [default: evbus.yaml]
+    /// The topology file, or a plan that `plan --out` saved [default: evbus.yaml]
+    ///
+    /// A saved plan is refused when the broker or the topology file has changed since.
     file: Option<PathBuf>,
 
     /// Only show what would be changed
@@ -36,19 +40,30 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let file = context.require_makeable_topology(args.file.as_deref())?;
+    let basis = args.file.as_deref().map(saved::basis).transpose()?.flatten();
+    let file = match &basis {
+        Some(basis) => context.makeable(context.topology_of(basis)?)?,
+        None => context.require_makeable_topology(args.file.as_deref())?,
+    };
     if !args.dry_run {
         context.require_consent("apply changes the broker")?;
     }
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
     let name = file.topology.name.as_ref().map(|name| name.value.clone());
+    let plan = match basis {
+        Some(basis) => {
+            require_same_place(&basis, &broker).await?;
+            args.reach.again(file.topology, basis)?
+        }
+        None => args.reach.request(file.topology),
+    };
     let request = Request {
-        plan: args.reach.request(file.topology),
+        plan,
         owner: context.settings.owner(),
         archives: args.archives.clone().unwrap_or_default(),
         only_looks: args.dry_run,
     };
-    let prepared = context.unless_stopped(Apply::prepare(&broker, request)).await;
+    let prepared = Box::pin(context.unless_stopped(Apply::prepare(&broker, request))).await;
     let apply = prepared.map_err(|failure| views::apply::failed(&mut context.terminal, failure, args.dry_run))?;
     if args.dry_run {
         views::plan::show(&mut context.terminal, &apply.plan, &apply.identity(), name.as_deref())?;
@@ -61,7 +76,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         apply.end().await;
         return Ok(view.nothing_changed(answer)?);
     }
-    let outcome = apply.run(&interrupt, &mut |event| view.event(&event)).await;
+    let outcome = Box::pin(apply.run(&interrupt, &mut |event| view.event(&event))).await;
     let report = view.finish(outcome)?;
     if !report.unsettled.is_empty() {
         let amiss = report.unsettled.join(", ");
@@ -70,6 +85,19 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             .hint("somebody may be changing it at the same time; evbus plan shows what differs now"));
     }
     Ok(exit(&report))
+}
+
+/// A saved plan is for one virtual host of one broker.
+async fn require_same_place(basis: &Basis, broker: &Broker) -> Result<(), Failure> {
+    let cluster = broker.management().overview().await?.cluster_name;
+    if basis.vhost == broker.vhost() && (basis.cluster.is_none() || basis.cluster == cluster) {
+        return Ok(());
+    }
+    let of =
+        |cluster: Option<&str>, vhost: &str| format!("vhost {vhost} of {}", cluster.unwrap_or("an unnamed broker"));
+    let (then, now) = (of(basis.cluster.as_deref(), &basis.vhost), of(cluster.as_deref(), broker.vhost()));
+    Err(Failure::usage("saved_plan", format!("the plan was made for {then}, and this is {now}"))
+        .hint("--url names the broker; evbus plan --out FILE saves a plan for this one"))
 }
 
 /// How an apply's report ends the process.

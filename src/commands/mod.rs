@@ -11,6 +11,7 @@ pub mod publish;
 pub mod queues;
 mod reach;
 pub mod sandbox;
+mod saved;
 mod selection;
 pub mod tail;
 mod topology;

@@ -6,6 +6,7 @@ use crate::{
     commands::{Context, Outcome, reach::Reach},
     exit::Exit,
     ops::plan,
+    topology::saved::{self, Basis},
     views,
 };
 
@@ -21,6 +22,10 @@ pub struct Args {
     #[arg(long)]
     exit_code: bool,
 
+    /// Save the plan in this file, for `apply FILE` to carry out exactly that
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
     #[command(flatten)]
     reach: Reach,
 }
@@ -29,8 +34,22 @@ pub struct Args {
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let file = context.require_makeable_topology(args.file.as_deref())?;
     let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
+    let files = saved::fingerprints(&file.sources);
     let request = args.reach.request(file.topology);
-    let plan = context.unless_stopped(plan::run(&broker, &request)).await?;
-    views::plan::show(&mut context.terminal, &plan, &broker.identity(), request.name())?;
+    let planned = context.unless_stopped(plan::run(&broker, &request)).await?;
+    let plan = &planned.plan;
+    if let Some(path) = &args.out {
+        let basis = Basis {
+            files,
+            prune: request.prune,
+            prune_non_empty: request.prune_non_empty,
+            state: request.state.as_ref().map(|path| path.display().to_string()),
+            vhost: broker.vhost().to_owned(),
+            cluster: planned.cluster.clone(),
+            seen: planned.seen.clone(),
+        };
+        super::saved::write(path, &views::plan::saved(plan, &broker.identity(), request.name(), &basis))?;
+    }
+    views::plan::show(&mut context.terminal, plan, &broker.identity(), request.name())?;
     Ok(if args.exit_code && plan.differs() { Exit::Differs } else { Exit::Done })
 }

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::{ops::plan::Request, topology::file::Topology};
+use crate::{
+    failure::Failure,
+    ops::plan::Request,
+    topology::{file::Topology, saved::Basis},
+};
 
 /// How far a plan may go.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,6 +32,30 @@ pub struct Reach {
 impl Reach {
     /// What is to be planned.
     pub fn request(&self, topology: Topology) -> Request {
-        Request { topology, prune: self.prune, prune_non_empty: self.prune_non_empty, state: self.state.clone() }
+        Request {
+            topology,
+            prune: self.prune,
+            prune_non_empty: self.prune_non_empty,
+            state: self.state.clone(),
+            basis: None,
+        }
+    }
+
+    /// What is to be planned again, as a saved plan was.
+    ///
+    /// # Errors
+    /// When flags say something else than the plan.
+    pub fn again(&self, topology: Topology, basis: Basis) -> Result<Request, Failure> {
+        if self.prune || self.prune_non_empty || self.state.is_some() {
+            return Err(Failure::usage("usage", "a saved plan says itself how far it goes")
+                .hint("leave --prune, --prune-non-empty and --state out, or save another plan with them"));
+        }
+        Ok(Request {
+            topology,
+            prune: basis.prune,
+            prune_non_empty: basis.prune_non_empty,
+            state: basis.state.as_ref().map(PathBuf::from),
+            basis: Some(basis),
+        })
     }
 }

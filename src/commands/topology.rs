@@ -43,8 +43,17 @@ impl Context {
         if paths.is_empty() {
             paths.push(DEFAULT.into());
         }
+        self.read_topology(&paths)
+    }
+
+    /// The topology of these files together.
+    ///
+    /// # Errors
+    /// As [`Context::topology`].
+    #[allow(clippy::unused_self, reason = "files are read by whoever runs a command")]
+    pub fn read_topology(&self, paths: &[PathBuf]) -> Result<File, Failure> {
         let mut files = Vec::with_capacity(paths.len());
-        for path in &paths {
+        for path in paths {
             let bytes = read(path).map_err(|error| unreadable(path, &error))?;
             let folder = path.parent().unwrap_or(Path::new(""));
             files.push((path.display().to_string(), folder, bytes));
@@ -97,7 +106,14 @@ impl Context {
     /// # Errors
     /// As [`Context::require_topology`]; and subscriptions to events that are not in the catalog.
     pub fn require_makeable_topology(&self, named: Option<&Path>) -> Result<File, Failure> {
-        let file = self.require_topology(named)?;
+        self.makeable(self.require_topology(named)?)
+    }
+
+    /// The same for a topology that was read.
+    ///
+    /// # Errors
+    /// Subscriptions to events that are not in the catalog.
+    pub fn makeable(&self, file: File) -> Result<File, Failure> {
         let (_, problems) = expand::expand(&file.topology, LATEST);
         if !problems.is_empty() {
             return Err(Malformed { problems, sources: file.sources }.into());

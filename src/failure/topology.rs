@@ -44,6 +44,14 @@ impl From<Error> for Failure {
                 failure.causes = causes;
                 failure.hint("take it out of one of the files, or apply both as one topology: evbus apply -f ONE -f OTHER")
             }
+            Error::Moved(moved) => {
+                let mut failure = Failure::new("moved", "the broker is not as it was when the plan was saved");
+                failure.causes = moved.iter().take(SHOWN).cloned().collect();
+                if moved.len() > SHOWN {
+                    failure.causes.push(format!("and {} more", moved.len() - SHOWN));
+                }
+                failure.hint("nothing was changed; look at it again, and save a new plan: evbus plan --out FILE")
+            }
             Error::CannotPrune(why) => {
                 Failure::usage("cannot_prune", format!("nothing can be pruned: {why}, so what was made before is not known"))
                     .hint("give the file a name; a user with the tag policymaker keeps the record in the broker, --state FILE in a file")

@@ -14,3 +14,4 @@ pub mod publish;
 pub mod queues;
 pub mod sandbox;
 pub mod tail;
+pub mod whole;

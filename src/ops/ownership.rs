@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::whole;
 use crate::{
     broker::{self, Broker, management::GlobalParameter},
     topology::owned::{FORMAT, Ownership, Record},
@@ -126,7 +127,7 @@ impl Records {
         match &self.keeper {
             Keeper::Nobody(_) => return Ok(()),
             Keeper::File(path) => {
-                to_file(path, &record).map_err(|source| Error::File { path: path.display().to_string(), source })?
+                to_file(path, &record).map_err(|source| Error::File { path: path.display().to_string(), source })?;
             }
             Keeper::Broker => {
                 let value = serde_json::to_value(&record).map_err(|error| Error::Unreadable {
@@ -162,16 +163,8 @@ fn from_file(path: &Path, name: &str, vhost: &str) -> Result<Option<Record>, Err
     Ok(Some(record))
 }
 
-/// In one step: a file that is cut off would forget everything.
 fn to_file(path: &Path, record: &Record) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?.to_owned();
-    name.push(".new");
-    let new = folder.join(name);
     let mut text = serde_json::to_vec_pretty(record)?;
     text.push(b'\n');
-    let mut file = fs::File::create(&new)?;
-    io::Write::write_all(&mut file, &text)?;
-    file.sync_all()?;
-    fs::rename(&new, path)
+    whole::write(path, &text)
 }

@@ -17,10 +17,11 @@ use crate::{
         expand::{self, Role, Wanted},
         file::Topology,
         order::{self, Object, Step},
-        owned,
+        owned::{self, Id},
         place::Problem,
         plan::{Action, Plan},
         policies::{InForce, Target},
+        saved::{self, Basis},
     },
     version::Version,
 };
@@ -36,6 +37,8 @@ pub struct Request {
     pub prune_non_empty: bool,
     /// Where the record of what was made lies; `None` is in the broker.
     pub state: Option<PathBuf>,
+    /// What a saved plan saw, which has to be so still.
+    pub basis: Option<Basis>,
 }
 
 impl Request {
@@ -71,30 +74,38 @@ pub enum Error {
     /// Something is to be deleted, and nobody knows what was made before.
     #[error("nothing can be pruned: {0}, so what was made before is not known")]
     CannotPrune(String),
+    /// The broker has moved since a plan was saved: what has, one sentence each.
+    #[error("the broker is not as it was when the plan was saved")]
+    Moved(Vec<String>),
     /// Somebody else is applying.
     #[error("somebody else applies a topology to this virtual host")]
     Busy(super::lock::Holder),
 }
 
-/// What was compared, and what came of it.
-pub(super) struct Compared {
-    pub(super) steps: Vec<Step>,
-    pub(super) observed: Observed,
-    pub(super) plan: Plan,
+/// A plan, and what it was made from.
+#[derive(Debug)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// The broker's own name; `None` where it does not say.
+    pub cluster: Option<String>,
+    /// What the broker has of what is wanted or owned.
+    pub seen: BTreeMap<Id, Option<String>>,
 }
 
 /// Compares a topology with a broker, over the management API alone.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(broker: &Broker, request: &Request) -> Result<Plan, Error> {
+pub async fn run(broker: &Broker, request: &Request) -> Result<Planned, Error> {
     let overview = broker.management().overview().await.map_err(Error::Unseen)?;
     let version = overview.rabbitmq_version.as_deref().and_then(|version| version.parse().ok());
     // A broker that does not say its version is older than any we know: the most careful treatment is right for it.
     let version = version.unwrap_or(Version::new(0, 0, 0));
     let observed = observe::run(broker.management(), broker.vhost()).await.map_err(Error::Unseen)?;
     let records = Records::load(broker, request.name(), request.state()).await?;
-    Ok(compare(broker, request, version, observed, &records).await?.plan)
+    let (plan, seen) = compare(broker, request, version, observed, &records).await?;
+    Ok(Planned { plan, cluster: overview.cluster_name, seen })
 }
 
 /// Compares with what was observed.
@@ -104,7 +115,7 @@ pub(super) async fn compare(
     version: Version,
     mut observed: Observed,
     records: &Records,
-) -> Result<Compared, Error> {
+) -> Result<(Plan, BTreeMap<Id, Option<String>>), Error> {
     if let (true, Some(why)) = (request.prune, records.why_unknown()) {
         return Err(Error::CannotPrune(why.to_owned()));
     }
@@ -114,6 +125,11 @@ pub(super) async fn compare(
     let claimed = owned::claimed(&steps, &scope.ownership);
     if !claimed.is_empty() {
         return Err(Error::Claimed(claimed));
+    }
+    let seen = saved::seen(&steps, scope.ownership.record.as_ref(), &observed);
+    let moved = request.basis.as_ref().map(|basis| saved::moved(&basis.seen, &seen)).unwrap_or_default();
+    if !moved.is_empty() {
+        return Err(Error::Moved(moved));
     }
     let mut plan = diff::diff(&steps, &observed, version, &scope);
     let names: BTreeSet<&str> = plan
@@ -139,7 +155,7 @@ pub(super) async fn compare(
             "{why}: what was made for this name before is not known, and what is made now is not written down. --state FILE keeps it in a file"
         ));
     }
-    Ok(Compared { steps, observed, plan })
+    Ok((plan, seen))
 }
 
 /// What a topology becomes on a broker of that version, in order; beside dead letter queues that stay although it no longer has them.

@@ -11,6 +11,7 @@
 //! | what would be done about that | `plan` |
 //! | what does a name own | `owned` |
 //! | what is wrong with it that the file alone can tell | `lint` |
+//! | has a broker moved since a plan was saved | `saved` |
 //! | which policy is in force, and which is hidden | `policies` |
 //! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
@@ -29,4 +30,5 @@ pub mod place;
 pub mod plan;
 pub mod policies;
 pub mod routing;
+pub mod saved;
 pub mod spec;

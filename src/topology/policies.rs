@@ -93,7 +93,7 @@ pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<St
         .filter(|policy| !deleted.contains(&policy.name) && !made.iter().any(|made| made.name == policy.name));
     let after = InForce::of(made.iter().copied().chain(others));
     let before = InForce::of(observed.policies.values());
-    let mut losses: BTreeMap<(&str, &str, bool), (Vec<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    let mut losses = Losses::new();
     for target in targets(steps, observed) {
         let mut matching = after.matching(&target);
         let Some(winner) = matching.next() else { continue };
@@ -113,6 +113,7 @@ pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<St
         .collect()
 }
 
+/// By the policy that wins, the one that does not, and whether that is the file's: where, and which of its keys.
 type Losses<'a> = BTreeMap<(&'a str, &'a str, bool), (Vec<&'a str>, BTreeSet<&'a str>)>;
 
 fn note<'a>(losses: &mut Losses<'a>, winner: &'a PolicySpec, loser: &'a PolicySpec, is_ours: bool, name: &'a str) {

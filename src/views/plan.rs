@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 use crate::{
     broker::Identity,
     terminal::{Closed, Terminal},
-    topology::plan::{Action, Change, Plan},
+    topology::{
+        plan::{Action, Change, Plan},
+        saved::Basis,
+    },
     views::table::Table,
 };
 
@@ -92,6 +95,14 @@ fn summary(plan: &Plan) -> String {
             format!("{} to create, {} to update{deleted}{rest}", plan.count(Action::Create), plan.count(Action::Update))
         }
     }
+}
+
+/// A plan with what it was made from, as `apply` takes it.
+#[must_use]
+pub fn saved(plan: &Plan, identity: &Identity, name: Option<&str>, basis: &Basis) -> Value {
+    let mut document = document(plan, identity, name);
+    document["basis"] = json!(basis);
+    document
 }
 
 fn document(plan: &Plan, identity: &Identity, name: Option<&str>) -> Value {

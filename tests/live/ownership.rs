@@ -50,14 +50,14 @@ policies:
 "#;
 
 /// Half of it is gone.
-const THIRD: &str = r#"evbus: 1
+const THIRD: &str = r"evbus: 1
 name: shop
 events: { OrderPaid: { routing_key: order.paid } }
 services:
   billing: { subscribes: [OrderPaid], retry: { delays: [2s] } }
 audit: { stream: audit, keep: 30d }
 queues: { reports: { type: classic, message_ttl: 1h } }
-"#;
+";
 
 /// All that a virtual host has, but for what every one has.
 fn definitions(shop: &Shop) -> BTreeSet<String> {
@@ -289,4 +289,35 @@ fn what_was_changed_by_hand_is_shown_and_set_right() {
     );
     shop.evbus(&["apply", "--yes"]).done().ends_with(0);
     shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
+}
+
+#[test]
+fn a_saved_plan_is_carried_out_as_it_was_shown_or_not_at_all() {
+    let text = "evbus: 1\nname: shop\nqueues: {a: {}, b: {}}\n";
+    let Some(shop) = Shop::open("saved", text) else { return };
+    let shown = shop.evbus(&["plan", "--out", "p.json", "-o", "json"]).done().ends_with(0).json().remove(0);
+    let refused = |word: &str| {
+        let done = shop.evbus(&["apply", "p.json", "--yes", "-o", "json"]).done().ends_with(1);
+        assert!(done.err().contains("\"moved\"") && done.err().contains(word), "{}", done.whole());
+        assert_eq!(done.summary()["applied"], 0);
+    };
+    shop.live.queue("a", &[]);
+    refused("queue a is there now");
+    shop.live.delete("a");
+    shop.write(&format!("{text}# changed\n"));
+    let done = shop.evbus(&["apply", "p.json", "--yes"]).done().ends_with(1);
+    assert!(done.err().contains("evbus.yaml is not as it was"), "{}", done.whole());
+    shop.write(text);
+    let flagged = shop.evbus(&["apply", "p.json", "--yes", "--prune"]).done().ends_with(2);
+    assert!(flagged.err().contains("a saved plan says itself how far it goes"), "{}", flagged.whole());
+    let dry = shop.evbus(&["apply", "p.json", "--dry-run", "-o", "json"]).done().ends_with(0).json().remove(0);
+    assert_eq!(dry["changes"], shown["changes"]);
+    shop.evbus(&["apply", "p.json", "--yes"]).done().ends_with(0);
+    assert_eq!(names(&shop, "queues"), ["a", "b"]);
+    refused("queue a is there now");
+    // What it may do is part of it.
+    shop.write("evbus: 1\nname: shop\nqueues: {a: {}}\n");
+    shop.evbus(&["plan", "--prune", "--out", "p.json"]).done().ends_with(0);
+    shop.evbus(&["apply", "p.json", "--yes"]).done().ends_with(0);
+    assert_eq!(names(&shop, "queues"), ["a"]);
 }

@@ -122,8 +122,9 @@ impl<'a> Apply<'a> {
         let (mut plan, records) = match observe::run(broker.management(), broker.vhost()).await {
             Ok(observed) => {
                 let records = Records::load(broker, request.plan.name(), request.plan.state.as_deref()).await?;
-                (compare(broker, &request.plan, version, observed, &records).await?.plan, records)
+                (compare(broker, &request.plan, version, observed, &records).await?.0, records)
             }
+            Err(error) if request.plan.basis.is_some() => return Err(Error::Unseen(error)),
             Err(error) if request.plan.prune => return Err(Error::CannotPrune(error.to_string())),
             Err(error) => {
                 let why = "what the broker has cannot be seen";
@@ -309,11 +310,12 @@ impl<'a> Apply<'a> {
 
     /// What was made, and is not there as it is wanted; what was deleted, and is there.
     async fn unsettled(&self, plan: &Plan, states: &[State], observed: Observed) -> Result<Vec<String>, Error> {
-        let again = compare(self.broker, &self.request.plan, self.version, observed, &self.records).await?;
+        let request = plan::Request { basis: None, ..self.request.plan.clone() };
+        let (again, _) = compare(self.broker, &request, self.version, observed, &self.records).await?;
         let done =
             plan.changes.iter().zip(states).filter(|(change, state)| **state == State::Made && change.is_doable());
         let made: HashSet<Id> = done.map(|(change, _)| change.object.id()).collect();
-        let amiss = again.plan.changes.iter().filter(|change| change.is_doable() && made.contains(&change.object.id()));
+        let amiss = again.changes.iter().filter(|change| change.is_doable() && made.contains(&change.object.id()));
         Ok(amiss.map(|change| format!("{} {}", change.object.kind(), change.object.name())).collect())
     }
 }

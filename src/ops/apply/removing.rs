@@ -99,7 +99,7 @@ impl Apply<'_> {
         let failed =
             |error: &dyn std::error::Error| Undone::Kept(format!("its messages could not be archived: {error}"));
         let purge = Purge::prepare(self.broker, request, &mut |_| ()).await.map_err(|error| failed(&error))?;
-        let report = purge.run(interrupt, &mut |_| ()).await.map_err(|error| failed(&error))?;
+        let report = Box::pin(purge.run(interrupt, &mut |_| ())).await.map_err(|error| failed(&error))?;
         match report.stopped {
             Some(error) => Err(failed(&error)),
             None if report.interrupted => {

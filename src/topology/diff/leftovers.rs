@@ -9,7 +9,7 @@ use crate::topology::{
     argument::QueueType,
     expand::{Role, Wanted, Wish, kind},
     order::{self, Object, Stage, Step, dead_letters},
-    owned::Id,
+    owned::{Id, Record},
     place::Place,
     plan::{Action, Blocked, Change, Plan},
     policies::{InForce, Target},
@@ -22,7 +22,7 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
     let rungs = rungs(plan, steps, observed, scope);
     let wanted: HashSet<Id> = steps.iter().map(|step| step.object.id()).collect();
     let record = scope.ownership.record.iter();
-    let unwanted: Vec<&Id> = record.flat_map(|record| record.ids()).filter(|id| !wanted.contains(*id)).collect();
+    let unwanted: Vec<&Id> = record.flat_map(Record::ids).filter(|id| !wanted.contains(*id)).collect();
     let there: HashSet<&Id> = unwanted.iter().copied().filter(|id| observed.find(id).is_some()).collect();
     let steps = backwards(observed, &there);
     plan.forgotten = unwanted.len() - steps.len();
@@ -34,11 +34,11 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
         let after = std::mem::take(&mut dependents[at]);
         let needed = after.iter().map(|index| &plan.changes[*index]).find(|earlier| !earlier.is_doable());
         if let Some(replacement) = rungs.get(&step.object.id()) {
-            change.because = "its retries wait elsewhere now".to_owned();
+            change.because = String::from("its retries wait elsewhere now");
             change.needs.extend(replacement);
         } else if !scope.prune {
             change.action = Action::Keep;
-            change.because = "made for this name before, and no longer in the file: --prune deletes it".to_owned();
+            change.because = format!("{}: --prune deletes it", change.because);
         } else {
             let stays = needed
                 .map(|earlier| format!("the {} {} stays, and needs it", earlier.object.kind(), earlier.object.name()));
