@@ -5,6 +5,7 @@
 //! | what may a file say, and what does it say | `file` |
 //! | where in it is something wrong | `place` |
 //! | what arguments does a queue take | `argument` |
+//! | what bounds a queue, and who says so | `bounds` |
 //! | what does a topology become on a broker | `expand`, `pattern` |
 //! | in which order is it created, and what needs what | `order` |
 //! | how does it differ from what a broker has | `diff` |
@@ -18,6 +19,7 @@
 //! | which queues does a message reach | `routing` |
 
 pub mod argument;
+pub mod bounds;
 mod clashes;
 pub mod diff;
 pub mod expand;

@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 use crate::{
     broker::Version,
     message::{Field, Message},
+    topology::{
+        argument::QueueType,
+        bounds::{Bounds, InForce, Overflow},
+    },
 };
 
 /// What kind of queue it is, as far as holding is concerned.
@@ -61,8 +65,15 @@ pub enum Return {
     Fatal,
 }
 
-/// The limit the broker puts on every quorum queue from 4.0 on that sets none.
-const DEFAULT_LIMIT: i64 = 20;
+impl Kind {
+    fn queue_type(self) -> QueueType {
+        match self {
+            Kind::Classic => QueueType::Classic,
+            Kind::Quorum => QueueType::Quorum,
+            Kind::Stream => QueueType::Stream,
+        }
+    }
+}
 
 impl Custody {
     /// What follows from a queue's arguments and the policy definition in force on it, operator policy included.
@@ -74,37 +85,21 @@ impl Custody {
         policy: &Map<String, Value>,
         has_operator_policy: bool,
     ) -> Custody {
-        let number = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_i64);
-        let from_argument = number(arguments, "x-delivery-limit");
-        let from_policy = number(policy, "delivery-limit");
-        let limit = if kind == Kind::Quorum {
-            match from_argument.into_iter().chain(from_policy).reduce(merge_limits) {
-                Some(limit) if limit < 0 && version >= Version::new(4, 0, 0) => None,
-                Some(limit) => Some(limit),
-                None => (version >= Version::new(4, 0, 0)).then_some(DEFAULT_LIMIT),
-            }
-        } else {
-            None
-        };
-        let smallest =
-            |argument: &str, key: &str| number(arguments, argument).into_iter().chain(number(policy, key)).min();
-        let bounded = smallest("x-max-length", "max-length").is_some()
-            || smallest("x-max-length-bytes", "max-length-bytes").is_some();
-        let text = |map: &Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
-        let (argument, policy_value) = (text(arguments, "x-overflow"), text(policy, "overflow"));
-        // On classic queues the argument wins, on quorum queues the policy.
-        let overflow = match kind {
-            Kind::Quorum => policy_value.or(argument),
-            _ => argument.or(policy_value),
-        };
+        let in_force = InForce { policy: Some(""), own: None, operator_policy: None, merged: policy };
+        let bounds = Bounds::of(kind.queue_type(), version, arguments, in_force);
+        // Before 4.0 a negative limit is no freedom: the first return kills.
+        let limits = |limit: &i64| *limit >= 0 || version < Version::new(4, 0, 0);
+        let by_operator = has_operator_policy && policy.contains_key("delivery-limit");
+        let is_fixed = by_operator || arguments.contains_key("x-delivery-limit");
+        let drops = bounds.overflow.as_ref().is_some_and(|overflow| overflow.value == Overflow::DropHead);
         Custody {
             kind,
             version,
-            limit,
-            can_raise: from_argument.is_none() && !(has_operator_policy && from_policy.is_some()),
-            ttl: smallest("x-message-ttl", "message-ttl"),
-            drops_head: bounded && !overflow.is_some_and(|overflow| overflow.starts_with("reject-publish")),
-            is_bounded: bounded,
+            limit: bounds.delivery_limit.as_ref().map(|limit| limit.value).filter(limits),
+            can_raise: !is_fixed,
+            ttl: bounds.message_ttl.as_ref().and_then(|ttl| i64::try_from(ttl.value.as_millis()).ok()),
+            drops_head: bounds.has_length() && drops,
+            is_bounded: bounds.has_length(),
             single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
             definition: policy.clone(),
         }
@@ -178,11 +173,6 @@ impl Custody {
             "the queue drops a message after {limit} failed deliveries: {each_return}; if evbus is killed or cut off, each message it holds then loses one, and one that has none left is gone"
         ))
     }
-}
-
-/// How the broker merges two delivery limits: the smaller one, but a negative one (no limit) only if both are.
-fn merge_limits(a: i64, b: i64) -> i64 {
-    if a < 0 || b < 0 { a.max(b) } else { a.min(b) }
 }
 
 #[cfg(test)]
