@@ -256,6 +256,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
             [CompletionResult]::new('--all-vhosts', '--all-vhosts', [CompletionResultType]::ParameterName, 'Those of every virtual host')
             [CompletionResult]::new('--rates', '--rates', [CompletionResultType]::ParameterName, 'Messages per second in and out; these are up to some seconds old')
+            [CompletionResult]::new('--limits', '--limits', [CompletionResultType]::ParameterName, 'What bounds each queue, who says so, and what that means in time')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')

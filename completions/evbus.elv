@@ -246,6 +246,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --color 'When to colour'
             cand --all-vhosts 'Those of every virtual host'
             cand --rates 'Messages per second in and out; these are up to some seconds old'
+            cand --limits 'What bounds each queue, who says so, and what that means in time'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'

@@ -232,6 +232,7 @@ always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l all-vhosts -d 'Those of every virtual host'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l rates -d 'Messages per second in and out; these are up to some seconds old'
+complete -c evbus -n "__fish_evbus_using_subcommand queues" -l limits -d 'What bounds each queue, who says so, and what that means in time'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer yes to every question'

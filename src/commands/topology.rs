@@ -67,22 +67,35 @@ impl Context {
     /// # Errors
     /// As [`Context::broker`]; and, for files that were named, as [`Context::topology`].
     pub fn broker_of_bus(&self) -> Result<Broker, Failure> {
-        let named = !self.settings.files().is_empty();
-        if !named && self.settings.names_vhost() {
+        if self.settings.files().is_empty() && self.settings.names_vhost() {
             return self.broker(None);
         }
-        let file = match self.topology() {
-            Ok(file) => file,
-            Err(failure) if named => return Err(failure),
-            Err(failure) => {
+        self.broker_beside(self.topology_at_hand()?.as_ref())
+    }
+
+    /// The topology that is meant, if there is one, for a command that can do without: one that merely lies here and cannot be
+    /// understood is left out of account, and that is said.
+    ///
+    /// # Errors
+    /// For files that were named, as [`Context::topology`].
+    pub fn topology_at_hand(&self) -> Result<Option<File>, Failure> {
+        match self.topology() {
+            Err(failure) if self.settings.files().is_empty() => {
                 self.terminal.warn(&format!("{DEFAULT} here is left out of account: {}", failure.message));
-                None
+                Ok(None)
             }
-        };
-        let vhost = file.and_then(|file| file.topology.vhost);
-        let vhost = vhost.as_ref().map(|vhost| vhost.value.as_str());
+            found => found,
+        }
+    }
+
+    /// The broker for a command that only looks, with the topology at hand.
+    ///
+    /// # Errors
+    /// As [`Context::broker`].
+    pub fn broker_beside(&self, file: Option<&File>) -> Result<Broker, Failure> {
+        let vhost = file.and_then(|file| file.topology.vhost.as_ref()).map(|vhost| vhost.value.as_str());
         match self.settings.endpoint(vhost) {
-            Err(settings::Error::VhostDisagrees { url, file }) if !named => {
+            Err(settings::Error::VhostDisagrees { url, file }) if self.settings.files().is_empty() => {
                 let which = format!("the virtual host is {url}, as the URL says; {DEFAULT} here is for {file}");
                 self.terminal.warn(&which);
                 return self.broker(None);

@@ -3,10 +3,13 @@
 //! Measured with 10,000 queues: the broker computes every queue's depth for each page of a list, so that a list of depths is asked
 //! for whole, with the few columns that are needed; statistics are read page by page, several at a time.
 
-use std::collections::{BTreeMap, HashMap};
+pub mod limits;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
+use self::limits::{Limits, Reviewed, Seen};
 use super::dlq::routes;
 use crate::broker::{
     Broker, Error, Passive,
@@ -21,6 +24,10 @@ pub struct Request {
     pub all_vhosts: bool,
     /// Rates too: they are up to seconds old.
     pub rates: bool,
+    /// What bounds them too, with rates.
+    pub limits: bool,
+    /// What a file says is too much, where limits are asked for.
+    pub reviewed: Option<Reviewed>,
     /// What the list is sorted by.
     pub sort: Sort,
 }
@@ -69,6 +76,8 @@ pub struct Queue {
     pub dead_letter_queue: Option<bool>,
     /// `running`, or what is wrong with it.
     pub state: Option<String>,
+    /// What bounds it, where that was asked for.
+    pub limits: Option<Limits>,
 }
 
 /// What was found.
@@ -98,7 +107,9 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
     correct(broker, &mut totals).await;
     // Where nobody may list consumers, or they are not collected, their number is not known.
     let consumers = consumers.ok().map(count);
-    let rates = if request.rates { statistics(broker, vhost).await? } else { HashMap::new() };
+    let seen = if request.limits { Some(seen(broker, &totals).await?) } else { None };
+    let sampled = if request.rates && seen.is_none() { statistics(broker, vhost).await? } else { HashMap::new() };
+    let rates = seen.as_ref().map_or(&sampled, |seen| &seen.queues);
     let marks = marks(broker, &mut totals).await;
     let nearest = match &request.filter {
         Some(filter) if !totals.iter().any(|queue| fits(filter, &queue.name)) => {
@@ -123,11 +134,17 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
                 out_rate: statistics.and_then(QueueInfo::out_rate),
                 dead_letter_queue: marked,
                 state: queue.state,
+                limits: None,
                 vhost: place.0,
                 name: place.1,
             }
         })
         .collect();
+    if let Some(seen) = &seen {
+        for queue in &mut queues {
+            queue.limits = Some(seen.limits(queue, request.reviewed.as_ref()));
+        }
+    }
     sort(&mut queues, request.sort);
     Ok(Report { sampled_at, queues, nearest })
 }
@@ -160,6 +177,11 @@ async fn look_up(broker: &Broker, names: &[&str]) -> Result<HashMap<String, Pass
     let found = connection.look_up_all(names).await;
     connection.close().await;
     found
+}
+
+async fn seen(broker: &Broker, queues: &[QueueInfo]) -> Result<Seen, Error> {
+    let vhosts: BTreeSet<&str> = queues.iter().map(|queue| queue.vhost.as_str()).collect();
+    Seen::ask(broker, &vhosts).await
 }
 
 fn count(consumers: Vec<Consumer>) -> HashMap<(String, String), u64> {

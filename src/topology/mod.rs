@@ -16,6 +16,7 @@
 //! | which policy is in force, and which is hidden | `policies` |
 //! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
+//! | what is too much for a queue | `review` |
 //! | which queues does a message reach | `routing` |
 
 pub mod argument;
@@ -31,6 +32,7 @@ mod pattern;
 pub mod place;
 pub mod plan;
 pub mod policies;
+pub mod review;
 pub mod routing;
 pub mod saved;
 pub mod spec;

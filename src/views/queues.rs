@@ -1,5 +1,7 @@
 //! What a list of queues looks like.
 
+pub mod limits;
+
 use serde_json::json;
 
 use crate::{
@@ -15,14 +17,10 @@ use crate::{
 pub fn show(terminal: &mut Terminal, report: &Report, rates: bool, all_vhosts: bool) -> Result<(), Closed> {
     if terminal.is_json() {
         let queues: Vec<_> = report.queues.iter().map(queue_json).collect();
-        return terminal.json(&json!({ "format": "evbus.queues/1",
-            "sampled_at": report.sampled_at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(), "queues": queues }));
+        return terminal.json(&document(report, &queues));
     }
     if report.queues.is_empty() {
-        terminal.say("no queues");
-        if let Some(nearest) = &report.nearest {
-            terminal.say(&format!("did you mean {nearest}?"));
-        }
+        say_none(terminal, report);
         return Ok(());
     }
     let mut columns = vec!["QUEUE", "TYPE", "READY>", "UNACKED>", "TOTAL>", "CONSUMERS>"];
@@ -62,10 +60,26 @@ pub fn show(terminal: &mut Terminal, report: &Report, rates: bool, all_vhosts: b
     for line in table.lines(terminal) {
         terminal.line(&line)?;
     }
+    say_left_out(terminal, &left_out);
+    Ok(())
+}
+
+fn document(report: &Report, queues: &[serde_json::Value]) -> serde_json::Value {
+    json!({ "format": "evbus.queues/1",
+        "sampled_at": report.sampled_at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string(), "queues": queues })
+}
+
+fn say_none(terminal: &Terminal, report: &Report) {
+    terminal.say("no queues");
+    if let Some(nearest) = &report.nearest {
+        terminal.say(&format!("did you mean {nearest}?"));
+    }
+}
+
+fn say_left_out(terminal: &Terminal, left_out: &[&str]) {
     if !left_out.is_empty() {
         terminal.say(&format!("left out, for the terminal is too narrow: {}", left_out.join(", ").to_lowercase()));
     }
-    Ok(())
 }
 
 fn note(queue: &Queue) -> String {

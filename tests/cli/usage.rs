@@ -57,6 +57,12 @@ fn a_value_that_can_never_be_meant_is_wrong_usage() {
 }
 
 #[test]
+fn a_review_of_limits_has_a_table_of_its_own() {
+    let done = evbus(["queues", "--limits", "--rates"]).done().ends_with(2);
+    assert!(done.err().contains("'--limits' cannot be used with '--rates'"), "{}", done.whole());
+}
+
+#[test]
 fn wrong_usage_is_json_where_json_is_wanted() {
     for (arguments, word) in [
         (&["dlq", "show", "q", "--limit", "0", "-o", "json"][..], "--limit"),
@@ -98,7 +104,7 @@ fn a_password_in_the_wrong_place_is_not_repeated() {
 fn what_only_looks_ends_at_the_first_interruption() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("evbus.yaml"), "evbus: 1\nqueues: { q: {} }\n").expect("it is written");
-    for command in [&["queues"][..], &["dlq", "list"], &["plan"]] {
+    for command in [&["queues"][..], &["queues", "--limits"], &["dlq", "list"], &["plan"]] {
         // It takes connections and never says a word.
         let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let at = silent.local_addr().expect("its number");

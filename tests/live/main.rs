@@ -18,6 +18,7 @@ mod dlq_replay;
 mod doctor;
 mod fidelity;
 mod foreign;
+mod limits;
 mod ownership;
 mod publish;
 mod queues;
