@@ -106,7 +106,8 @@ fn exit(report: &Report) -> Exit {
         Exit::Interrupted
     } else if report.failed + report.skipped == 0 {
         Exit::Done
-    } else if report.applied + report.unchanged > 0 {
+    } else if report.applied > 0 {
+        // What was as wanted before is nothing that this run did.
         Exit::Partial
     } else {
         Exit::Failed
@@ -122,6 +123,7 @@ mod tests {
         let report = Report { applied: 1, skipped: 1, ..Report::default() };
         assert_eq!(exit(&report), Exit::Partial);
         assert_eq!(exit(&Report { failed: 2, ..Report::default() }), Exit::Failed);
+        assert_eq!(exit(&Report { skipped: 1, unchanged: 9, ..Report::default() }), Exit::Failed);
         assert_eq!(exit(&Report { unchanged: 3, ..Report::default() }), Exit::Done);
         assert_eq!(exit(&Report { interrupted: true, ..report }), Exit::Interrupted);
     }

@@ -20,6 +20,7 @@ mod fidelity;
 mod foreign;
 mod limits;
 mod ownership;
+mod permissions_apply;
 mod publish;
 mod queues;
 mod routes;
