@@ -7,11 +7,14 @@ mod matching;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use matching::headers_match;
 pub use matching::topic_matches;
+use matching::{Comparison, Wants};
 
 use super::spec::{BindingSpec, ExchangeSpec};
-use crate::message::{Field, Table};
+use crate::{
+    message::{Field, Table},
+    version::Version,
+};
 
 /// The argument, and the policy key, that names where an exchange sends what it cannot route.
 pub const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
@@ -21,11 +24,13 @@ pub const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 pub struct Routes {
     exchanges: BTreeMap<String, Exchange>,
     queues: BTreeSet<String>,
+    comparison: Comparison,
 }
 
 #[derive(Debug, Clone, Default)]
 struct Exchange {
     kind: Kind,
+    internal: bool,
     alternate: Option<String>,
     bindings: Vec<BindingSpec>,
     /// The bindings by their key: a bus has thousands of them.
@@ -66,18 +71,17 @@ pub struct Hop {
     pub key: String,
     /// Whether it was left through its alternate exchange.
     pub alternate: bool,
-}
-
-/// A key that is bound, near to one that is not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Near {
-    /// The key of the binding, wildcards and all.
-    pub key: String,
-    /// What it leads to.
-    pub destination: String,
+    /// The arguments of that binding, where they decided: out of a headers exchange.
+    pub arguments: Table,
 }
 
 impl Routes {
+    /// The same routes on a broker of that version; otherwise it is of the newest one known.
+    #[must_use]
+    pub fn on(self, version: Version) -> Routes {
+        Routes { comparison: Comparison::of(version), ..self }
+    }
+
     /// Adds an exchange, with its alternate exchange if its arguments name one.
     pub fn exchange(&mut self, spec: &ExchangeSpec) {
         let delayed = spec.arguments.get("x-delayed-type").and_then(Field::as_str);
@@ -90,6 +94,7 @@ impl Routes {
             "headers" => Kind::Headers,
             _ => Kind::Unknown,
         };
+        exchange.internal = spec.internal;
         if let Some(alternate) = spec.arguments.get(ALTERNATE_EXCHANGE).and_then(Field::as_str) {
             exchange.alternate = Some(alternate.to_owned());
         }
@@ -125,6 +130,17 @@ impl Routes {
         name.is_empty() || self.exchanges.contains_key(name)
     }
 
+    /// Whether nobody but other exchanges may publish to it.
+    #[must_use]
+    pub fn is_internal(&self, exchange: &str) -> bool {
+        self.exchanges.get(exchange).is_some_and(|exchange| exchange.internal)
+    }
+
+    /// The exchanges, by name; the default exchange is not among them.
+    pub fn exchanges(&self) -> impl Iterator<Item = &str> {
+        self.exchanges.keys().map(String::as_str)
+    }
+
     /// Whether there is such a queue.
     #[must_use]
     pub fn has_queue(&self, name: &str) -> bool {
@@ -138,8 +154,7 @@ impl Routes {
         let mut found: BTreeMap<&str, Reached> = BTreeMap::new();
         if exchange.is_empty() {
             for key in keys.iter().copied().filter(|key| self.queues.contains(*key)) {
-                let hop = Hop { exchange: String::new(), key: key.to_owned(), alternate: false };
-                arrive(&mut found, key, vec![hop], true);
+                arrive(&mut found, key, vec![Hop::through("", key)], true);
             }
             return found.into_values().collect();
         }
@@ -149,10 +164,10 @@ impl Routes {
             let Some(here) = self.exchanges.get(name) else { continue };
             let certain = certain && here.kind != Kind::Unknown;
             let mut matched = false;
-            for binding in here.taking(keys, headers) {
+            for binding in here.taking(keys, headers, self.comparison) {
                 matched = true;
                 let mut path = path.clone();
-                path.push(Hop { exchange: name.to_owned(), key: binding.key.clone(), alternate: false });
+                path.push(Hop { arguments: here.deciding(binding), ..Hop::through(name, &binding.key) });
                 if !binding.is_to_queue() {
                     if passed.insert(&binding.destination) {
                         next.push_back((&binding.destination, path, certain));
@@ -165,39 +180,18 @@ impl Routes {
                 && passed.insert(alternate)
             {
                 let mut path = path;
-                path.push(Hop { exchange: name.to_owned(), key: String::new(), alternate: true });
+                path.push(Hop { alternate: true, ..Hop::through(name, "") });
                 next.push_back((alternate, path, certain));
             }
         }
         found.into_values().collect()
     }
-
-    /// The bound keys of an exchange that are nearest to a key, nearest first; of the default exchange the queues' names.
-    #[must_use]
-    pub fn nearest(&self, exchange: &str, key: &str) -> Vec<Near> {
-        let mut near: BTreeMap<(&str, &str), f64> = BTreeMap::new();
-        let consider = |bound: &str| strsim::jaro_winkler(&plain(key), &plain(bound));
-        if exchange.is_empty() {
-            near.extend(self.queues.iter().map(|queue| ((queue.as_str(), queue.as_str()), consider(queue))));
-        } else if let Some(exchange) = self.exchanges.get(exchange) {
-            let keyed = exchange.bindings.iter().filter(|binding| !binding.key.is_empty());
-            near.extend(
-                keyed.map(|binding| ((binding.key.as_str(), binding.destination.as_str()), consider(&binding.key))),
-            );
-        }
-        let mut near: Vec<_> = near.into_iter().filter(|(_, score)| *score > NEAR).collect();
-        near.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        let named = |(key, to): (&str, &str)| Near { key: key.to_owned(), destination: to.to_owned() };
-        near.into_iter().take(3).map(|(near, _)| named(near)).collect()
-    }
 }
 
-/// How like two keys must be for one to be worth a mention.
-const NEAR: f64 = 0.7;
-
-/// A key without its wildcards: `email.#` is near to `emial.sent` because of the word they nearly share.
-fn plain(key: &str) -> String {
-    key.split('.').filter(|word| *word != "#" && *word != "*").collect::<Vec<_>>().join(".")
+impl Hop {
+    fn through(exchange: &str, key: &str) -> Hop {
+        Hop { exchange: exchange.to_owned(), key: key.to_owned(), alternate: false, arguments: Table::new() }
+    }
 }
 
 fn arrive<'a>(found: &mut BTreeMap<&'a str, Reached>, queue: &'a str, path: Vec<Hop>, certain: bool) {
@@ -211,21 +205,30 @@ fn arrive<'a>(found: &mut BTreeMap<&'a str, Reached>, queue: &'a str, path: Vec<
 
 impl Exchange {
     /// The bindings that take a message with these keys and headers, in the order they were added.
-    fn taking(&self, keys: &[&str], headers: Option<&Table>) -> Vec<&BindingSpec> {
+    fn taking(&self, keys: &[&str], headers: Option<&Table>, comparison: Comparison) -> Vec<&BindingSpec> {
+        self.places_taking(keys, headers, comparison).into_iter().map(|at| &self.bindings[at]).collect()
+    }
+
+    /// Where these bindings stand.
+    fn places_taking(&self, keys: &[&str], headers: Option<&Table>, comparison: Comparison) -> BTreeSet<usize> {
         let literal = || keys.iter().filter_map(|key| self.literal.get(*key)).flatten().copied();
-        let at: BTreeSet<usize> = match self.kind {
+        match self.kind {
             Kind::Direct => literal().collect(),
             Kind::Topic => {
                 let matching = |at: &usize| keys.iter().any(|key| topic_matches(&self.bindings[*at].key, key));
                 literal().chain(self.patterns.iter().copied()).filter(matching).collect()
             }
             Kind::Headers => {
-                let matching = |at: &usize| headers_match(&self.bindings[*at].arguments, headers);
+                let matching = |at: &usize| Wants::of(&self.bindings[*at].arguments).matched(headers, comparison);
                 (0..self.bindings.len()).filter(matching).collect()
             }
             Kind::Fanout | Kind::Unknown => (0..self.bindings.len()).collect(),
-        };
-        at.into_iter().map(|at| &self.bindings[at]).collect()
+        }
+    }
+
+    /// The arguments of a binding, if they are what decides here.
+    fn deciding(&self, binding: &BindingSpec) -> Table {
+        if self.kind == Kind::Headers { binding.arguments.clone() } else { Table::new() }
     }
 }
 
@@ -245,7 +248,7 @@ mod tests {
         }
     }
 
-    fn binding(source: &str, destination: &str, to_queue: bool, key: &str, arguments: Table) -> BindingSpec {
+    pub(super) fn binding(source: &str, destination: &str, to_queue: bool, key: &str, arguments: Table) -> BindingSpec {
         BindingSpec {
             source: source.to_owned(),
             destination: destination.to_owned(),
@@ -256,7 +259,7 @@ mod tests {
     }
 
     /// `"events:topic"`, `"q"`, `"events -key-> q"`, `"events -key=> other exchange"`.
-    fn routes(lines: &[&str]) -> Routes {
+    pub(super) fn routes(lines: &[&str]) -> Routes {
         let mut routes = Routes::default();
         for line in lines {
             if let Some((source, rest)) = line.split_once(" -") {
@@ -293,8 +296,7 @@ mod tests {
         let all = routes(&["q", "a:topic", "b:topic", "a -x.#=> b", "b -#=> a", "b -x.y-> q"]);
         let reached = all.reach("a", &["x.y"], None);
         assert_eq!(reached.len(), 1);
-        let hop = |exchange: &str, key: &str| Hop { exchange: exchange.into(), key: key.into(), alternate: false };
-        assert_eq!(reached[0].via, [vec![hop("a", "x.#"), hop("b", "x.y")]]);
+        assert_eq!(reached[0].via, [vec![Hop::through("a", "x.#"), Hop::through("b", "x.y")]]);
     }
 
     #[test]
@@ -317,15 +319,5 @@ mod tests {
     fn an_exchange_of_a_plugin_may_choose_any_of_its_bindings() {
         let all = routes(&["q", "h:x-consistent-hash", "h -1-> q"]);
         assert!(!all.reach("h", &["k"], None)[0].certain);
-    }
-
-    #[test]
-    fn the_nearest_bound_key_is_named_with_what_it_leads_to() {
-        let all = routes(&["mail", "stock", "e:topic", "e -email.classified-> mail", "e -stock.#-> stock"]);
-        let near = |key: &str| all.nearest("e", key).into_iter().map(|near| near.key).collect::<Vec<_>>();
-        assert_eq!(near("emial.clasified")[0], "email.classified");
-        assert_eq!(near("stok.reserved").first().map(String::as_str), Some("stock.#"));
-        assert_eq!(near("zzz"), Vec::<String>::new());
-        assert_eq!(all.nearest("", "mial")[0].key, "mail");
     }
 }

@@ -1,6 +1,9 @@
 //! Whether one binding takes a message: by words of its key, or by headers.
 
-use crate::message::{Field, Table};
+use crate::{
+    message::{Field, Table},
+    version::Version,
+};
 
 /// Whether the key of a topic binding matches a routing key: `*` is one word, `#` any number of words, none included.
 /// An empty key has no word at all: `#` matches it, `*` does not.
@@ -34,38 +37,97 @@ pub fn topic_matches(pattern: &str, key: &str) -> bool {
     pattern[p..].iter().all(|word| *word == "#")
 }
 
-/// Whether the arguments of a binding to a headers exchange match these headers. A value of no type asks for presence alone;
-/// names that start with `x-` count only in the `-with-x` modes.
-pub(super) fn headers_match(arguments: &Table, headers: Option<&Table>) -> bool {
-    let mode = arguments.get("x-match").and_then(Field::as_str).unwrap_or("all");
-    let (any, with_x) = match mode {
-        "any" => (true, false),
-        "any-with-x" => (true, true),
-        "all-with-x" => (false, true),
-        _ => (false, false),
-    };
-    let mut wanted = arguments
-        .iter()
-        .filter(|(name, _)| *name != "x-match" && (with_x || !name.starts_with("x-")))
-        .map(|(name, value)| match headers.and_then(|headers| headers.get(name)) {
-            Some(present) => matches!(value, Field::Void) || same(value, present),
-            None => false,
-        });
-    if any { wanted.any(|matched| matched) } else { wanted.all(|matched| matched) }
+/// How a headers exchange compares values; it changed once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Comparison {
+    /// Up to 3.12: by number, so that 1 is 1.0.
+    Loose,
+    /// From 3.13 on: a whole number is no fraction, and a header's timestamp counts in milliseconds, a binding's in seconds.
+    #[default]
+    Strict,
 }
 
-/// Equal as the headers exchange sees it: the width of a number does not matter.
-fn same(a: &Field, b: &Field) -> bool {
-    let float = |field: &Field| match *field {
-        Field::F32(n) => Some(f64::from(n)),
-        Field::F64(n) => Some(n),
-        _ => None,
-    };
-    match (a.as_int(), b.as_int(), float(a), float(b)) {
-        (Some(a), Some(b), ..) => a == b,
-        (_, _, Some(a), Some(b)) => a.total_cmp(&b).is_eq(),
-        _ => a == b,
+impl Comparison {
+    /// That of a broker's version.
+    pub(super) fn of(version: Version) -> Comparison {
+        if version < Version::new(3, 13, 0) { Comparison::Loose } else { Comparison::Strict }
     }
+
+    /// Whether a header is what a binding wants. The types on the wire do not count, but for what they say of the value: any width
+    /// of a number, text and bytes, a timestamp and the number of its seconds are the same; 1 and "1" are not.
+    pub(super) fn same(self, wanted: &Field, present: &Field) -> bool {
+        let milliseconds = |seconds: i128| if self == Comparison::Strict { seconds * 1000 } else { seconds };
+        match (Seen::of(wanted, |seconds| seconds), Seen::of(present, milliseconds)) {
+            (Seen::Whole(a), Seen::Whole(b)) => a == b,
+            (Seen::Fraction(a), Seen::Fraction(b)) => a.partial_cmp(&b).is_some_and(std::cmp::Ordering::is_eq),
+            (Seen::Whole(whole), Seen::Fraction(fraction)) | (Seen::Fraction(fraction), Seen::Whole(whole)) => {
+                self == Comparison::Loose && equal(whole, fraction)
+            }
+            (Seen::Bytes(a), Seen::Bytes(b)) => a == b,
+            (Seen::Other(a), Seen::Other(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+/// What the exchange sees of a value.
+enum Seen<'a> {
+    Whole(i128),
+    Fraction(f64),
+    Bytes(&'a [u8]),
+    /// Compared with its type; so is what arrays and tables hold.
+    Other(&'a Field),
+}
+
+impl Seen<'_> {
+    fn of(field: &Field, timestamp: impl Fn(i128) -> i128) -> Seen<'_> {
+        match field {
+            Field::F32(n) => Seen::Fraction(f64::from(*n)),
+            Field::F64(n) => Seen::Fraction(*n),
+            Field::Timestamp(seconds) => Seen::Whole(timestamp(i128::from(*seconds))),
+            Field::Text(bytes) | Field::Bytes(bytes) => Seen::Bytes(bytes),
+            other => other.as_int().map_or(Seen::Other(other), |n| Seen::Whole(n.into())),
+        }
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "a fraction beyond the range of whole numbers equals none of them")]
+fn equal(whole: i128, fraction: f64) -> bool {
+    fraction.fract() == 0.0 && fraction.abs() < 1e30 && fraction as i128 == whole
+}
+
+/// What a binding to a headers exchange asks for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wants<'a> {
+    arguments: &'a Table,
+    any: bool,
+    with_x: bool,
+}
+
+impl<'a> Wants<'a> {
+    /// What these arguments ask for.
+    pub(super) fn of(arguments: &'a Table) -> Wants<'a> {
+        let mode = arguments.get("x-match").and_then(Field::as_str).unwrap_or("all");
+        Wants { arguments, any: mode.starts_with("any"), with_x: mode.ends_with("-with-x") }
+    }
+
+    /// The headers that count, each with the value that is wanted; names that begin with `x-` count only in the `-with-x` modes.
+    pub(super) fn headers(self) -> impl Iterator<Item = (&'a str, &'a Field)> {
+        let counts = move |name: &str| name != "x-match" && (self.with_x || !name.starts_with("x-"));
+        self.arguments.iter().map(|(name, value)| (name.as_str(), value)).filter(move |(name, _)| counts(name))
+    }
+
+    /// Whether these headers are what it asks for. A value of no type asks for presence alone.
+    pub(super) fn matched(self, headers: Option<&Table>, comparison: Comparison) -> bool {
+        let mut each = self.headers().map(|(name, wanted)| has(headers, name, wanted, comparison));
+        if self.any { each.any(|matched| matched) } else { each.all(|matched| matched) }
+    }
+}
+
+/// Whether a message has a header as a binding wants it.
+pub(super) fn has(headers: Option<&Table>, name: &str, wanted: &Field, comparison: Comparison) -> bool {
+    let present = headers.and_then(|headers| headers.get(name));
+    present.is_some_and(|present| matches!(wanted, Field::Void) || comparison.same(wanted, present))
 }
 
 #[cfg(test)]
@@ -96,19 +158,50 @@ mod tests {
         }
     }
 
+    fn table(fields: &[(&str, Field)]) -> Table {
+        fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect()
+    }
+
+    fn matched(wanted: &Table, headers: &[(&str, Field)]) -> bool {
+        Wants::of(wanted).matched(Some(&table(headers)), Comparison::Strict)
+    }
+
     #[test]
-    fn a_headers_exchange_compares_values_and_not_widths() {
-        let table = |fields: &[(&str, Field)]| {
-            fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect::<Table>()
-        };
-        let wanted = table(&[("x-match", Field::text("all")), ("n", Field::I32(1)), ("any", Field::Void)]);
-        assert!(headers_match(&wanted, Some(&table(&[("n", Field::I64(1)), ("any", Field::Bool(false))]))));
-        assert!(!headers_match(&wanted, Some(&table(&[("n", Field::text("1")), ("any", Field::Void)]))));
-        assert!(!headers_match(&wanted, None));
-        let any = table(&[("x-match", Field::text("any")), ("n", Field::I32(1)), ("x-own", Field::I32(2))]);
-        assert!(headers_match(&any, Some(&table(&[("n", Field::U8(1))]))));
-        assert!(!headers_match(&any, Some(&table(&[("x-own", Field::I32(2))]))), "x- names do not count");
-        assert!(headers_match(&Table::new(), None), "nothing asked for is always there");
-        assert!(!headers_match(&table(&[("x-match", Field::text("any"))]), None));
+    fn a_binding_asks_for_all_of_its_headers_or_for_any() {
+        let all = table(&[("x-match", Field::text("all")), ("n", Field::I32(1)), ("here", Field::Void)]);
+        assert!(matched(&all, &[("n", Field::I64(1)), ("here", Field::Bool(false))]));
+        assert!(!matched(&all, &[("n", Field::text("1")), ("here", Field::Void)]));
+        assert!(!Wants::of(&all).matched(None, Comparison::Strict));
+        let mut any = table(&[("x-match", Field::text("any")), ("n", Field::I32(1)), ("x-own", Field::I32(2))]);
+        assert!(matched(&any, &[("n", Field::U8(1))]));
+        assert!(!matched(&any, &[("x-own", Field::I32(2))]), "x- names do not count");
+        any.insert("x-match".to_owned(), Field::text("any-with-x"));
+        assert!(matched(&any, &[("x-own", Field::I32(2))]), "unless they are asked for");
+        assert!(matched(&Table::new(), &[]), "nothing asked for is always there");
+        assert!(!matched(&table(&[("x-match", Field::text("any"))]), &[]));
+    }
+
+    #[test]
+    fn values_are_compared_and_not_their_types() {
+        use Comparison::{Loose, Strict};
+        for (wanted, present, loose, strict) in [
+            (Field::I32(1), Field::I64(1), true, true),
+            (Field::I64(1), Field::text("1"), false, false),
+            (Field::I64(1), Field::Bool(true), false, false),
+            (Field::I64(1), Field::F64(1.0), true, false),
+            (Field::F32(1.5), Field::F64(1.5), true, true),
+            (Field::F32(0.1), Field::F64(0.1), false, false),
+            (Field::text("a"), Field::Bytes(b"a".to_vec()), true, true),
+            (Field::text("undefined"), Field::Void, false, false),
+            (Field::Timestamp(7), Field::Timestamp(7), true, false),
+            (Field::I64(7), Field::Timestamp(7), true, false),
+            (Field::I64(7000), Field::Timestamp(7), false, true),
+            (Field::Timestamp(7), Field::I64(7), true, true),
+            (Field::Array(vec![Field::I64(1)]), Field::Array(vec![Field::I64(1)]), true, true),
+            (Field::Array(vec![Field::I64(1)]), Field::Array(vec![Field::I8(1)]), false, false),
+        ] {
+            assert_eq!(Loose.same(&wanted, &present), loose, "{wanted:?} and {present:?} up to 3.12");
+            assert_eq!(Strict.same(&wanted, &present), strict, "{wanted:?} and {present:?} from 3.13 on");
+        }
     }
 }
