@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{apply, demo, dlq, doctor, init, lint, plan, publish, queues, sandbox, tail},
+    commands::{apply, demo, dlq, doctor, init, lint, plan, publish, queues, route, sandbox, tail},
     settings::Globals,
 };
 
@@ -31,6 +31,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Make the broker match the topology file
     Apply(apply::Args),
+    /// Say which queues would get an event, and through which bindings
+    Route(route::Args),
     /// Send events in the bus's envelope, checked against the catalog
     Publish(publish::Args),
     /// Show events as they pass, harmlessly
@@ -50,7 +52,7 @@ pub enum Command {
 
 /// The headings under which the help lists the commands, and which stand where.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Topology", &["init", "lint", "plan", "apply"]),
+    ("Topology", &["init", "lint", "plan", "apply", "route"]),
     ("Events", &["publish", "tail"]),
     ("Operate", &["queues", "doctor"]),
     ("Dead letters", &["dlq"]),

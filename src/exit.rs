@@ -47,7 +47,9 @@ impl Exit {
             Exit::Failed => "failed, nothing done (unknown queue, no broker, every selected message refused)",
             Exit::Usage => "wrong usage, malformed file, or refused for want of consent",
             Exit::Partial => "partly done: something selected was not done and is where it was",
-            Exit::Differs => "differs or exceeds (`plan --exit-code`, `lint` with errors, `tail --expect`)",
+            Exit::Differs => {
+                "differs or exceeds (`plan --exit-code`, `lint` with errors, `tail --expect`, `route` to no queue)"
+            }
             Exit::Interrupted => "interrupted, after an orderly stop",
             Exit::Command(_) => "what the command in the sandbox ended with",
         }

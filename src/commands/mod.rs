@@ -10,6 +10,7 @@ pub mod plan;
 pub mod publish;
 pub mod queues;
 mod reach;
+pub mod route;
 pub mod sandbox;
 mod saved;
 mod selection;
@@ -152,6 +153,7 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
         Command::Publish(args) => publish::run(args, context).await,
         Command::Tail(args) => tail::run(args, context).await,
         Command::Queues(args) => queues::run(args, context).await,
+        Command::Route(args) => route::run(args, context).await,
         Command::Sandbox(args) => sandbox::run(args, context).await,
     }
 }

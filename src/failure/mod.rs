@@ -7,6 +7,7 @@ mod broker;
 mod demo;
 mod dlq;
 mod publish;
+mod route;
 mod sandbox;
 mod schema;
 mod settings;

@@ -12,6 +12,7 @@ pub mod ownership;
 pub mod plan;
 pub mod publish;
 pub mod queues;
+pub mod route;
 pub mod sandbox;
 pub mod tail;
 pub mod whole;

@@ -39,7 +39,7 @@ pub async fn run(management: &Management, vhost: &str) -> Result<Observed, Error
     Ok(observed)
 }
 
-fn exchange(info: ExchangeInfo) -> ExchangeSpec {
+pub(super) fn exchange(info: ExchangeInfo) -> ExchangeSpec {
     ExchangeSpec {
         name: info.name,
         kind: info.kind,
@@ -65,7 +65,7 @@ fn queue(info: QueueInfo) -> QueueSpec {
     }
 }
 
-fn binding(info: BindingInfo) -> BindingSpec {
+pub(super) fn binding(info: BindingInfo) -> BindingSpec {
     BindingSpec {
         source: info.source,
         destination: info.destination,

@@ -4,11 +4,14 @@
 //! where not a single binding matched; a queue gets one copy, however many ways lead to it.
 
 mod matching;
+mod near;
+mod offline;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub use matching::topic_matches;
 use matching::{Comparison, Wants};
+pub use near::Near;
 
 use super::spec::{BindingSpec, ExchangeSpec};
 use crate::{
@@ -151,17 +154,36 @@ impl Routes {
     /// are those of its `CC` and `BCC` headers.
     #[must_use]
     pub fn reach(&self, exchange: &str, keys: &[&str], headers: Option<&Table>) -> Vec<Reached> {
-        let mut found: BTreeMap<&str, Reached> = BTreeMap::new();
+        self.walk(exchange, keys, headers).0.into_values().collect()
+    }
+
+    /// The exchanges that such a message is led on to and that are not there, sorted by name.
+    #[must_use]
+    pub fn beyond(&self, exchange: &str, keys: &[&str], headers: Option<&Table>) -> Vec<String> {
+        self.walk(exchange, keys, headers).1.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The queues that are reached, by name, and the exchanges that would be if they were there.
+    fn walk<'a>(
+        &'a self,
+        exchange: &'a str,
+        keys: &[&'a str],
+        headers: Option<&Table>,
+    ) -> (BTreeMap<&'a str, Reached>, BTreeSet<&'a str>) {
+        let (mut found, mut beyond) = (BTreeMap::new(), BTreeSet::new());
         if exchange.is_empty() {
             for key in keys.iter().copied().filter(|key| self.queues.contains(*key)) {
                 arrive(&mut found, key, vec![Hop::through("", key)], true);
             }
-            return found.into_values().collect();
+            return (found, beyond);
         }
         let mut passed: BTreeSet<&str> = BTreeSet::from([exchange]);
         let mut next: VecDeque<(&str, Vec<Hop>, bool)> = VecDeque::from([(exchange, Vec::new(), true)]);
         while let Some((name, path, certain)) = next.pop_front() {
-            let Some(here) = self.exchanges.get(name) else { continue };
+            let Some(here) = self.exchanges.get(name) else {
+                beyond.insert(name);
+                continue;
+            };
             let certain = certain && here.kind != Kind::Unknown;
             let mut matched = false;
             for binding in here.taking(keys, headers, self.comparison) {
@@ -184,7 +206,7 @@ impl Routes {
                 next.push_back((alternate, path, certain));
             }
         }
-        found.into_values().collect()
+        (found, beyond)
     }
 }
 
@@ -306,6 +328,14 @@ mod tests {
         assert_eq!(queues(&all, "a", &["k"]), ["q"]);
         assert_eq!(queues(&all, "a", &["other"]), ["rest"]);
         assert!(queues(&all, "a", &["e"]).is_empty(), "a binding that leads to a dead end has matched");
+    }
+
+    #[test]
+    fn exchanges_that_are_not_there_are_named_and_lead_nowhere() {
+        let all = routes(&["q", "a:topic/gone", "a -k.#=> missing", "a -k.*-> q"]);
+        assert_eq!(all.beyond("a", &["k.l"], None), ["missing"]);
+        assert_eq!(all.beyond("a", &["other"], None), ["gone"]);
+        assert!(all.beyond("", &["q"], None).is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod lint;
 pub mod plan;
 pub mod publish;
 pub mod queues;
+pub mod route;
 pub mod sandbox;
 mod table;
 pub mod tail;

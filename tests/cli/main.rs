@@ -7,6 +7,7 @@
 mod support;
 
 mod help;
+mod route;
 mod topology;
 mod unreachable;
 mod usage;

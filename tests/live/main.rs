@@ -23,6 +23,7 @@ mod ownership;
 mod permissions_apply;
 mod publish;
 mod queues;
+mod route;
 mod routes;
 mod sandbox;
 mod secrets;
