@@ -68,6 +68,22 @@ fn a_dead_letter_queue_is_known_by_its_routes_and_not_by_its_name() {
 }
 
 #[test]
+fn dead_letters_are_followed_through_an_alternate_exchange_that_a_policy_gives() {
+    let Some(live) = broker("dlq-alternate") else { return };
+    let put = |path: &str, body: Value| live.api(reqwest::Method::PUT, &path.replace('%', &live.vhost), Some(body));
+    put("exchanges/%/dead", json!({"type": "direct"}));
+    put("exchanges/%/rest", json!({"type": "fanout"}));
+    live.queue("work", &[("x-dead-letter-exchange", json!("dead"))]);
+    live.queue("grave", &[]);
+    live.api(reqwest::Method::POST, &format!("bindings/{}/e/rest/q/grave", live.vhost), Some(json!({})));
+    let policy = json!({"pattern": "^dead$", "apply-to": "exchanges", "definition": {"alternate-exchange": "rest"}});
+    put("policies/%/rest", policy);
+    let done = live.evbus(&["dlq", "list", "-o", "json"]).done().ends_with(0);
+    let queues = &done.json()[0]["queues"];
+    assert_eq!((&queues[0]["name"], &queues[0]["owners"]), (&"grave".into(), &json!(["work"])), "{}", done.whole());
+}
+
+#[test]
 fn filters_sort_and_rates_do_what_they_say() {
     let Some(live) = broker("queues-sort") else { return };
     for (name, count) in [("a.one", 1), ("b.two", 9), ("c.one", 5)] {

@@ -9,11 +9,8 @@ use crate::{
         Broker, Error,
         management::{BindingInfo, QueueInfo},
     },
-    message::{Field, Table},
-    topology::{
-        routing::Routes,
-        spec::{BindingSpec, ExchangeSpec},
-    },
+    ops::route,
+    topology::routing::Routes,
 };
 
 /// Dead letter queues and the queues whose dead letters they get.
@@ -102,35 +99,11 @@ fn targets(
 }
 
 async fn routes(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Result<(Routes, Vec<BindingInfo>), Error> {
-    let (exchanges, bindings) =
-        tokio::try_join!(broker.management().exchanges(vhost), broker.management().bindings(vhost))?;
-    let mut routes = Routes::default();
-    for exchange in exchanges {
-        routes.exchange(&ExchangeSpec {
-            name: exchange.name,
-            kind: exchange.kind,
-            durable: exchange.durable,
-            auto_delete: exchange.auto_delete,
-            internal: exchange.internal,
-            arguments: texts(&exchange.arguments),
-        });
-    }
+    let management = broker.management();
+    let (exchanges, bindings) = tokio::try_join!(management.exchanges(vhost), management.bindings(vhost))?;
+    let mut routes = route::routes(management, vhost, exchanges, &bindings).await?;
     for queue in queues {
         routes.queue(queue.name.clone());
     }
-    for binding in &bindings {
-        routes.bind(&BindingSpec {
-            source: binding.source.clone(),
-            destination: binding.destination.clone(),
-            to_queue: binding.destination_type == "queue",
-            key: binding.routing_key.clone(),
-            arguments: texts(&binding.arguments),
-        });
-    }
     Ok((routes, bindings))
-}
-
-/// The arguments that decide routes, which are texts.
-fn texts(arguments: &Map<String, Value>) -> Table {
-    arguments.iter().filter_map(|(name, value)| Some((name.clone(), Field::text(value.as_str()?)))).collect()
 }
