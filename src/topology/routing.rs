@@ -226,9 +226,15 @@ fn arrive<'a>(found: &mut BTreeMap<&'a str, Reached>, queue: &'a str, path: Vec<
 }
 
 impl Exchange {
-    /// The bindings that take a message with these keys and headers, in the order they were added.
+    /// The bindings that take a message with these keys and headers, in an order of their own: a broker lists them in any.
     fn taking(&self, keys: &[&str], headers: Option<&Table>, comparison: Comparison) -> Vec<&BindingSpec> {
-        self.places_taking(keys, headers, comparison).into_iter().map(|at| &self.bindings[at]).collect()
+        let places = self.places_taking(keys, headers, comparison);
+        let mut taking: Vec<&BindingSpec> = places.into_iter().map(|at| &self.bindings[at]).collect();
+        taking.sort_by(|a, b| {
+            let plain = (&a.key, &a.destination, a.to_queue).cmp(&(&b.key, &b.destination, b.to_queue));
+            plain.then_with(|| format!("{:?}", a.arguments).cmp(&format!("{:?}", b.arguments)))
+        });
+        taking
     }
 
     /// Where these bindings stand.
@@ -343,6 +349,14 @@ mod tests {
         let all = routes(&["p", "q", "d:direct", "d -a-> p", "d -b-> p", "d -c-> q"]);
         let reached = all.reach("d", &["a", "b", "c"], None);
         assert_eq!(reached.iter().map(|r| (r.queue.as_str(), r.via.len())).collect::<Vec<_>>(), [("p", 2), ("q", 1)]);
+    }
+
+    #[test]
+    fn the_order_of_bindings_means_nothing() {
+        let lines = ["q", "t:topic", "u:topic", "t -a.*-> q", "t -a.b-> q", "t -#=> u", "t -a.#=> u", "u -#-> q"];
+        let mut turned = lines;
+        turned[3..].reverse();
+        assert_eq!(routes(&lines).reach("t", &["a.b"], None), routes(&turned).reach("t", &["a.b"], None));
     }
 
     #[test]

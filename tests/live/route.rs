@@ -111,3 +111,49 @@ fn the_file_tells_the_event_and_the_broker_where_it_goes() {
     let done = route(&["k", "--exchange", "last", "--management-url", "http://127.0.0.1:1"]).ends_with(1);
     assert!(done.err().contains("127.0.0.1:1") && done.out().is_empty(), "{}", done.whole());
 }
+
+#[test]
+fn what_the_file_says_is_what_the_broker_does_once_it_is_applied() {
+    let Some(live) = broker("route-applied") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = r#"evbus: 1
+bus: { exchange: shop }
+events: { OrderPaid: { routing_key: order.paid } }
+services: { billing: { subscribes: [OrderPaid, { key: "order.#" }], retry: { delays: [1s] } } }
+audit: { stream: shop.audit, keep: 1d }
+exchanges: { picky: { type: headers }, strict: { type: direct }, rest: { type: fanout, internal: true } }
+queues: { papers: { type: classic }, lost: { type: classic } }
+bindings:
+  - { from: shop, to_exchange: picky, key: "*.paid" }
+  - { from: picky, to: papers, arguments: { x-match: any, n: 1, f: 1.5, b: true, kind: order } }
+  - { from: strict, to: papers, key: paper }
+  - { from: rest, to: lost }
+  - { from: amq.topic, to: lost, key: "a.*" }
+policies: { rest: { pattern: "^(strict|picky)$", apply_to: exchanges, priority: 1, definition: { alternate-exchange: rest } } }
+"#;
+    fs::write(folder.path().join("evbus.yaml"), text).expect("it is written");
+    live.evbus(&["apply", "--yes", "-q"]).within(folder.path()).done().ends_with(0);
+    let version = live.version().to_string();
+    for asked in [
+        &["OrderPaid"][..],
+        &["order.paid", "--headers", "n=1"],
+        &["order.plcaed"],
+        &["other", "--exchange", "strict"],
+        &["papr", "--exchange", "strict"],
+        &["", "--exchange", "picky", "--headers", "f=1.5"],
+        &["", "--exchange", "picky", "--headers", "b=true"],
+        &["", "--exchange", "picky", "--headers", "n=2", "--headers", "kind=\"Order\""],
+        &["a.b", "--exchange", "amq.topic"],
+        &["billing", "--exchange", "shop.dlx"],
+        &["billing.1", "--exchange", "shop.retry"],
+        &["billing.dlq", "--exchange", ""],
+    ] {
+        let route = |how: &[&str]| {
+            let done = live.evbus(&["route", "-o", "json"]).and(asked).and(how).within(folder.path()).done();
+            (done.code(), done.out())
+        };
+        let offline = route(&["--broker-version", &version]);
+        assert_eq!(offline, route(&["--live"]), "{asked:?}");
+        assert!(offline.1.contains("evbus.route/1"), "{offline:?}");
+    }
+}

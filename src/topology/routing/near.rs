@@ -124,8 +124,8 @@ fn named(queue: &str) -> Near {
 }
 
 /// The order in which equally near ones are told.
-fn told(near: &Near) -> (&str, &str, Vec<&String>, &str) {
-    (&near.exchange, &near.key, near.arguments.keys().collect(), &near.queue)
+fn told(near: &Near) -> (&str, &str, String, &str) {
+    (&near.exchange, &near.key, format!("{:?}", near.arguments), &near.queue)
 }
 
 fn missed(arguments: &Table, headers: Option<&Table>, comparison: Comparison) -> Vec<String> {
