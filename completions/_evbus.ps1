@@ -173,7 +173,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
         }
         'evbus;route' {
             [CompletionResult]::new('--exchange', '--exchange', [CompletionResultType]::ParameterName, 'The exchange [default: the topology file''s bus]')
-            [CompletionResult]::new('--headers', '--headers', [CompletionResultType]::ParameterName, 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=''\"1\"'' and n=one are texts')
+            [CompletionResult]::new('--headers', '--headers', [CompletionResultType]::ParameterName, 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=''"1"'' and n=one are texts')
             [CompletionResult]::new('--broker-version', '--broker-version', [CompletionResultType]::ParameterName, 'The series of RabbitMQ that the topology file is for')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')

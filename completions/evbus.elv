@@ -165,7 +165,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
         }
         &'evbus;route'= {
             cand --exchange 'The exchange [default: the topology file''s bus]'
-            cand --headers 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=''\"1\"'' and n=one are texts'
+            cand --headers 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=''"1"'' and n=one are texts'
             cand --broker-version 'The series of RabbitMQ that the topology file is for'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'

@@ -152,7 +152,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand apply" -l yes -d 'Answer yes
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l exchange -d 'The exchange [default: the topology file\'s bus]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand route" -l headers -d 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=\'\\"1\\"\' and n=one are texts' -r
+complete -c evbus -n "__fish_evbus_using_subcommand route" -l headers -d 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=\'"1"\' and n=one are texts' -r
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l broker-version -d 'The series of RabbitMQ that the topology file is for' -r
 complete -c evbus -n "__fish_evbus_using_subcommand route" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     exchange: Option<String>,
 
-    /// A header that headers exchanges look at; may be repeated. n=1 is a number, n='\"1\"' and n=one are texts
+    /// A header that headers exchanges look at; may be repeated. n=1 is a number, n='"1"' and n=one are texts
     #[arg(long, value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, Field)>,
 
