@@ -30,6 +30,8 @@ pub struct Connection {
     user: String,
     host: String,
     blocked: watch::Receiver<Option<String>>,
+    /// Channels that declare and are free now. One that was refused something has ended, and is not among them.
+    idle: std::sync::Mutex<Vec<lapin::Channel>>,
     timeout: Duration,
 }
 
@@ -71,7 +73,15 @@ impl Connection {
         let version = overheard.version().unwrap_or(Version::new(0, 0, 0));
         tracing::debug!(%address, tls = address.tls, %version, purpose, "connected");
         let blocked = watch_blocked(&inner);
-        Ok(Connection { inner, version, user: address.username.clone(), host, blocked, timeout: endpoint.timeout })
+        Ok(Connection {
+            inner,
+            version,
+            user: address.username.clone(),
+            host,
+            blocked,
+            idle: std::sync::Mutex::default(),
+            timeout: endpoint.timeout,
+        })
     }
 
     /// The broker's version, as it introduced itself.
@@ -132,6 +142,23 @@ impl Connection {
     /// How long the broker may be silent when it is asked for something.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout
+    }
+
+    /// A channel that declares, kept for the next declaration as long as nothing is refused on it: to open and close one for each
+    /// would triple the round trips.
+    pub(super) async fn idle_channel(&self) -> Result<lapin::Channel, Error> {
+        let idle = self.idle.lock().ok().and_then(|mut idle| idle.pop());
+        match idle.filter(|channel| channel.status().connected()) {
+            Some(channel) => Ok(channel),
+            None => self.channel().await,
+        }
+    }
+
+    /// Takes a channel back.
+    pub(super) fn keep_idle(&self, channel: lapin::Channel) {
+        if let Ok(mut idle) = self.idle.lock() {
+            idle.push(channel);
+        }
     }
 
     pub(super) async fn channel(&self) -> Result<lapin::Channel, Error> {

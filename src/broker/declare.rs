@@ -1,7 +1,7 @@
 //! Declaring, binding and deleting over AMQP: the way that needs no management API.
 //!
-//! A refused declaration closes its channel, some close the connection (541); so each call has a channel of its own, and an
-//! error never spoils what comes after it.
+//! A refused declaration closes its channel, some close the connection (541); so each call has a channel of its own meanwhile, and
+//! an error never spoils what goes on beside it.
 
 use std::collections::HashMap;
 
@@ -202,15 +202,17 @@ impl Connection {
         }
     }
 
-    /// One call on a channel that is thrown away after it, and the permission it takes.
+    /// One call on a channel that nothing else uses meanwhile, and the permission it takes. What is refused ends its channel.
     async fn once<T>(
         &self,
         permission: &str,
         call: impl AsyncFnOnce(&lapin::Channel) -> lapin::Result<T>,
     ) -> Result<T, Error> {
-        let channel = self.channel().await?;
+        let channel = self.idle_channel().await?;
         let answer = self.bounded(call(&channel)).await?;
-        let _ = channel.close(200, ShortString::from("done")).await;
+        if answer.is_ok() {
+            self.keep_idle(channel);
+        }
         answer.map_err(|error| Error::from_lapin(&error).needing(permission))
     }
 }

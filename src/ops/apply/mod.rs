@@ -42,7 +42,7 @@ use crate::{
 const SAMPLED: Duration = Duration::from_secs(10);
 
 /// How many objects of one stage are made side by side.
-const SIDE_BY_SIDE: usize = 8;
+const SIDE_BY_SIDE: usize = 24;
 
 /// What is to be applied.
 pub struct Request {
