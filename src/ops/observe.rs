@@ -23,6 +23,10 @@ pub async fn run(management: &Management, vhost: &str) -> Result<Observed, Error
         observed.exchanges.insert(info.name.clone(), exchange(info));
     }
     for info in management.queue_definitions(vhost).await? {
+        // Broker fact (4.3): told with definitions alone, too; `minority` is a quorum queue that has lost most of its nodes.
+        if matches!(info.state.as_deref(), Some("down" | "stopped" | "crashed" | "minority")) {
+            observed.down.insert(info.name.clone());
+        }
         if let Some(policy) = &info.policy {
             observed.queue_policies.insert(info.name.clone(), policy.clone());
         }

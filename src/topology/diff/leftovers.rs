@@ -30,7 +30,7 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
     // The changes of what needs each of them, and so goes before it.
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (at, step) in steps.iter().enumerate() {
-        let mut change = removal(step, observed);
+        let mut change = removal(step);
         let after = std::mem::take(&mut dependents[at]);
         let needed = after.iter().map(|index| &plan.changes[*index]).find(|earlier| !earlier.is_doable());
         if let Some(replacement) = rungs.get(&step.object.id()) {
@@ -51,6 +51,11 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
                 let is_policy = matches!(step.object, Object::Policy(_)) && !observed.may_set_policies;
                 is_policy.then(|| "the user has not the tag policymaker".to_owned())
             };
+            if because.is_none()
+                && let Some(inside) = inside(&step.object, observed).and_then(said)
+            {
+                change.because = format!("{}; {inside}", change.because);
+            }
             change.blocked = because.or_else(forbidden).map(|because| Blocked { because, bearable: false });
             change.risk = staying.goes_along(&step.object).or_else(|| lost(&step.object, observed));
         }
@@ -146,11 +151,8 @@ fn wish<S>(spec: S, role: Role) -> Wish<S> {
     Wish { spec, role, because: String::new(), place: Place::default() }
 }
 
-fn removal(step: &Step, observed: &Observed) -> Change {
-    let mut because = "made for this name before, and no longer in the file".to_owned();
-    if let Some(inside) = inside(&step.object, observed).and_then(said) {
-        because = format!("{because}; {inside}");
-    }
+fn removal(step: &Step) -> Change {
+    let because = "made for this name before, and no longer in the file".to_owned();
     Change {
         action: Action::Delete,
         object: step.object.clone(),

@@ -4,7 +4,7 @@
 mod compare;
 mod leftovers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::compare::words;
 use self::compare::{Names, compare, create};
@@ -33,6 +33,8 @@ pub struct Observed {
     pub policies: BTreeMap<String, PolicySpec>,
     /// Whether the user may set policies.
     pub may_set_policies: bool,
+    /// Queues that cannot be used, because the node they lie on is down or most of their nodes are.
+    pub down: BTreeSet<String>,
     /// What is in its queues, where that was asked for.
     pub inside: BTreeMap<String, Inside>,
 }
@@ -134,7 +136,19 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
         }
     }
     plan.warnings.extend(policies::hidden(steps, &plan.changes, observed));
+    plan.warnings.extend(down(steps, observed));
     plan
+}
+
+/// The wanted queues that are as they should be and cannot be used.
+fn down(steps: &[Step], observed: &Observed) -> Option<String> {
+    let queues = steps.iter().filter_map(|step| match &step.object {
+        Object::Queue(queue) => Some(queue.name.as_str()),
+        _ => None,
+    });
+    let down: Vec<&str> = queues.filter(|name| observed.down.contains(*name)).collect();
+    (!down.is_empty())
+        .then(|| format!("{} cannot be used: the node is down, and the queue comes back with it", down.join(", ")))
 }
 
 /// Everything is declared: what the broker has cannot be seen.
