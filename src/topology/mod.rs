@@ -4,7 +4,7 @@
 //! |---|---|
 //! | what may a file say, and what does it say | `file` |
 //! | where in it is something wrong | `place` |
-//! | what arguments does a queue take | `argument` |
+//! | what arguments does a queue take, and what keys a policy | `argument`, `policy` |
 //! | what bounds a queue, and who says so | `bounds` |
 //! | what does a topology become on a broker | `expand`, `pattern` |
 //! | in which order is it created, and what needs what | `order` |
@@ -32,6 +32,7 @@ mod pattern;
 pub mod place;
 pub mod plan;
 pub mod policies;
+pub mod policy;
 pub mod review;
 pub mod routing;
 pub mod saved;
