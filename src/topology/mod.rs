@@ -14,6 +14,7 @@
 //! | what is wrong with it that the file alone can tell | `lint` |
 //! | has a broker moved since a plan was saved | `saved` |
 //! | which policy is in force, and which is hidden | `policies` |
+//! | what has a virtual host, whoever tells of it | `objects` |
 //! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
 //! | what is too much for a queue | `review` |
@@ -26,6 +27,7 @@ pub mod diff;
 pub mod expand;
 pub mod file;
 pub mod lint;
+pub mod objects;
 pub mod order;
 pub mod owned;
 mod pattern;

@@ -78,6 +78,11 @@ impl Observed {
         self.bindings.insert(identity(&binding), binding);
     }
 
+    /// Its bindings.
+    pub fn bindings(&self) -> impl Iterator<Item = &BindingSpec> {
+        self.bindings.values()
+    }
+
     fn has(&self, binding: &BindingSpec) -> bool {
         self.bindings.contains_key(&identity(binding))
     }
