@@ -86,7 +86,9 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
         }
         'evbus;lint' {
             [CompletionResult]::new('--level', '--level', [CompletionResultType]::ParameterName, 'End with 4 when there is a finding of this level or above')
-            [CompletionResult]::new('--broker-version', '--broker-version', [CompletionResultType]::ParameterName, 'The series of RabbitMQ it is for')
+            [CompletionResult]::new('--broker-version', '--broker-version', [CompletionResultType]::ParameterName, 'The series of RabbitMQ it is for [default: 4.3; with --live the broker''s own]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How findings are written [default: table; json with -o json]')
+            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Say what a rule finds, why it matters and what to do about it')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]')
@@ -101,6 +103,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written to stdout')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written to stdout')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
+            [CompletionResult]::new('--live', '--live', [CompletionResultType]::ParameterName, 'Look at what the broker really has in the virtual host; needs the management API')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')

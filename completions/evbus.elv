@@ -81,7 +81,9 @@ set edit:completion:arg-completer[evbus] = {|@words|
         }
         &'evbus;lint'= {
             cand --level 'End with 4 when there is a finding of this level or above'
-            cand --broker-version 'The series of RabbitMQ it is for'
+            cand --broker-version 'The series of RabbitMQ it is for [default: 4.3; with --live the broker''s own]'
+            cand --format 'How findings are written [default: table; json with -o json]'
+            cand --explain 'Say what a rule finds, why it matters and what to do about it'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
             cand --url 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]'
@@ -96,6 +98,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand -o 'How data is written to stdout'
             cand --output 'How data is written to stdout'
             cand --color 'When to colour'
+            cand --live 'Look at what the broker really has in the virtual host; needs the management API'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'

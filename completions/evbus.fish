@@ -80,7 +80,12 @@ complete -c evbus -n "__fish_evbus_using_subcommand init" -s h -l help -d 'Print
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l level -d 'End with 4 when there is a finding of this level or above' -r -f -a "info\t'Worth knowing'
 warning\t'Probably not meant'
 error\t'Loses messages, or is refused'"
-complete -c evbus -n "__fish_evbus_using_subcommand lint" -l broker-version -d 'The series of RabbitMQ it is for' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l broker-version -d 'The series of RabbitMQ it is for [default: 4.3; with --live the broker\'s own]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l format -d 'How findings are written [default: table; json with -o json]' -r -f -a "table\t'For people'
+json\t'One document of ours, as with -o json'
+sarif\t'SARIF 2.1.0, for code scanning'
+github\t'Annotations of a GitHub workflow'"
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l explain -d 'Say what a rule finds, why it matters and what to do about it' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
@@ -96,6 +101,7 @@ json\t'For programs: one document, or one object per line'"
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand lint" -l live -d 'Look at what the broker really has in the virtual host; needs the management API'
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand lint" -l yes -d 'Answer yes to every question'

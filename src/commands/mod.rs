@@ -148,7 +148,7 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Init(args) => init::run(args, context),
-        Command::Lint(args) => lint::run(args, context),
+        Command::Lint(args) => lint::run(args, context).await,
         Command::Plan(args) => plan::run(args, context).await,
         Command::Publish(args) => publish::run(args, context).await,
         Command::Tail(args) => tail::run(args, context).await,

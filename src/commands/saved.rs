@@ -62,7 +62,7 @@ impl Context {
                 .hint("leave -f out, or save another plan with it"));
         }
         let paths: Vec<_> = basis.files.iter().map(|file| file.path.clone().into()).collect();
-        let file = self.read_topology(&paths)?;
+        let file = self.read_topology(paths)?;
         let now = saved::fingerprints(&file.sources);
         let moved = basis.files.iter().zip(&now).filter(|(then, now)| then != now);
         let causes: Vec<String> = moved.map(|(then, _)| format!("{} is not as it was", then.path)).collect();

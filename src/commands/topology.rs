@@ -9,13 +9,14 @@ use super::Context;
 use crate::{
     broker::Broker,
     failure::Failure,
+    ops::lint::LATEST,
     settings::{self, Origin},
     topology::{
+        definitions::{Definitions, is_definitions},
         expand,
         file::{File, LARGEST, Malformed},
         lint::{self, Level},
     },
-    version::Version,
 };
 
 /// The file that is read where none is named.
@@ -38,12 +39,38 @@ impl Context {
     /// # Errors
     /// As [`Context::topology`]; and where there is no file at all.
     pub fn require_topology(&self, named: Option<&Path>) -> Result<File, Failure> {
+        understood(self.read_files(named)?)
+    }
+
+    /// What lint is to look at: a topology, or a definitions file.
+    ///
+    /// # Errors
+    /// As [`Context::require_topology`]; and a definitions file beside others.
+    pub fn require_lintable(&self, named: Option<&Path>) -> Result<Lintable, Failure> {
+        let files = self.read_files(named)?;
+        let Some((path, bytes)) = files.iter().find(|(_, bytes)| is_definitions(bytes)) else {
+            return understood(files).map(|file| Lintable::Topology(Box::new(file)));
+        };
+        if files.len() > 1 {
+            let name = path.display();
+            return Err(Failure::usage(
+                "topology_file",
+                format!("{name} is a definitions file, and stands beside others"),
+            )
+            .because("a topology can be made of several files; definitions are looked at one file at a time")
+            .hint(format!("evbus lint {name}")));
+        }
+        Ok(Lintable::Definitions(Definitions::read(path.display().to_string(), folder(path), bytes)?))
+    }
+
+    /// The bytes of the files that are meant.
+    fn read_files(&self, named: Option<&Path>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
         let mut paths: Vec<PathBuf> = self.settings.files().to_vec();
         paths.extend(named.map(Path::to_owned));
         if paths.is_empty() {
             paths.push(DEFAULT.into());
         }
-        self.read_topology(&paths)
+        read_all(paths)
     }
 
     /// The topology of these files together.
@@ -51,14 +78,8 @@ impl Context {
     /// # Errors
     /// As [`Context::topology`].
     #[allow(clippy::unused_self, reason = "files are read by whoever runs a command")]
-    pub fn read_topology(&self, paths: &[PathBuf]) -> Result<File, Failure> {
-        let mut files = Vec::with_capacity(paths.len());
-        for path in paths {
-            let bytes = read(path).map_err(|error| unreadable(path, &error))?;
-            let folder = path.parent().unwrap_or(Path::new(""));
-            files.push((path.display().to_string(), folder, bytes));
-        }
-        Ok(File::read(files)?)
+    pub fn read_topology(&self, paths: Vec<PathBuf>) -> Result<File, Failure> {
+        understood(read_all(paths)?)
     }
 
     /// The broker for a command that needs nothing of a topology but its virtual host. A file that was named is held to as
@@ -131,8 +152,7 @@ impl Context {
         if !problems.is_empty() {
             return Err(Malformed { problems, sources: file.sources }.into());
         }
-        let findings = lint::lint(&file.topology, LATEST);
-        let errors = findings.iter().filter(|finding| finding.level == Level::Error).count();
+        let errors = lint::lint(&file.topology, LATEST).count(Level::Error);
         if errors > 0 {
             let them = if errors == 1 { "an error" } else { &format!("{errors} errors") };
             self.terminal.warn(&format!("lint finds {them} in this topology: evbus lint shows what"));
@@ -141,8 +161,33 @@ impl Context {
     }
 }
 
-/// The series that a topology is looked at for where no broker has been asked.
-const LATEST: Version = Version::new(4, 3, 0);
+/// What lint can look at.
+pub enum Lintable {
+    /// A topology.
+    Topology(Box<File>),
+    /// A definitions file.
+    Definitions(Definitions),
+}
+
+fn understood(files: Vec<(PathBuf, Vec<u8>)>) -> Result<File, Failure> {
+    let (paths, bytes): (Vec<PathBuf>, Vec<Vec<u8>>) = files.into_iter().unzip();
+    let named = |path: &PathBuf| path.display().to_string();
+    let files = paths.iter().zip(bytes).map(|(path, bytes)| (named(path), folder(path), bytes));
+    Ok(File::read(files.collect())?)
+}
+
+/// What paths in a file are relative to.
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+fn read_all(paths: Vec<PathBuf>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+    let read = |path: PathBuf| match read(&path) {
+        Ok(bytes) => Ok((path, bytes)),
+        Err(error) => Err(unreadable(&path, &error)),
+    };
+    paths.into_iter().map(read).collect()
+}
 
 /// At most one byte more than a topology file can have: enough to see that it is too large. `-` is standard input.
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {

@@ -11,7 +11,8 @@
 //! | how does it differ from what a broker has | `diff` |
 //! | what would be done about that | `plan` |
 //! | what does a name own | `owned` |
-//! | what is wrong with it that the file alone can tell | `lint` |
+//! | what is wrong with it that nobody needs to ask a broker for | `lint` |
+//! | what does a definitions file say | `definitions` |
 //! | has a broker moved since a plan was saved | `saved` |
 //! | which policy is in force, and which is hidden | `policies` |
 //! | what has a virtual host, whoever tells of it | `objects` |
@@ -23,6 +24,7 @@
 pub mod argument;
 pub mod bounds;
 mod clashes;
+pub mod definitions;
 pub mod diff;
 pub mod expand;
 pub mod file;

@@ -7,6 +7,7 @@
 mod support;
 
 mod help;
+mod lint;
 mod route;
 mod topology;
 mod unreachable;

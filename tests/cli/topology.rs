@@ -166,6 +166,7 @@ fn lint_shows_its_findings_as_a_table_and_as_json() {
             "unheard-event",
             "unknown-argument",
             "unknown-event",
+            "unmatched-subscription",
             "wildcard-on-direct",
         ]
     );
@@ -183,7 +184,7 @@ fn schemas_that_publish_could_not_use_are_found_where_they_are_named() {
         "evbus.yaml",
         "evbus: 1
 events:
-  A:
+  OrderPlaced:
     routing_key: a
     versions:
       1.0: right.json
@@ -191,7 +192,7 @@ events:
       1.2: text.json
       1.3: thing.json
       1.4: outside.json
-services: { s: { subscribes: [A] } }
+services: { s: { subscribes: [OrderPlaced] } }
 ",
     );
     let done = evbus(["lint", "-o", "json"]).within(folder.path()).done().ends_with(4);

@@ -48,6 +48,7 @@ pub(in crate::topology) static FILE: Object = object(
         ),
         field("bindings", Shape::List(&Shape::Object(&BINDING)), "Further bindings."),
         field("policies", Shape::Map(&Map { key: Some("a policy"), of: Shape::Object(&POLICY) }), "Policies."),
+        field("lint", Shape::Object(&LINT), "What lint is not to tell."),
     ],
 );
 
@@ -235,5 +236,23 @@ static POLICY: Object = object(
             "Of several that match, the highest is in force: 0, unless said otherwise.",
         ),
         required("definition", Shape::Map(&Map { key: None, of: Shape::Any }), "Its keys, as they go to the broker."),
+    ],
+);
+
+static LINT: Object = object(
+    "what lint is told",
+    &[field(
+        "ignore",
+        Shape::List(&Shape::Object(&SILENCE)),
+        "Findings that are known and meant, each with the reason.",
+    )],
+);
+
+static SILENCE: Object = object(
+    "a finding that is meant",
+    &[
+        required("rule", Shape::Rule, "The rule that finds it."),
+        field("object", Shape::Text, "The name of what it is about, as lint shows it; anything, unless said."),
+        required("because", Shape::Text, "Why it is meant to be so."),
     ],
 );

@@ -23,10 +23,12 @@ use std::{collections::HashSet, path::Path};
 
 pub use model::{
     Alerts, Argument, Audit, Binding, DeadLetters, Event, EventVersion, Exchange, Naming, Policy, Queue, Service,
-    Subscription, Topology,
+    Silence, Subscription, Topology,
 };
 pub use schema::schema;
 pub(in crate::topology) use shape::{LONGEST_NAME, bad_name};
+pub(in crate::topology) use tree::{Entry, Node, Scalar, Value};
+pub(in crate::topology) use values::{flag, integer, json, table, text};
 
 use super::{
     clashes,
@@ -108,7 +110,7 @@ fn naming_is_wrong(trees: &[(tree::Node, &Path)], problems: &[Problem]) -> bool 
 }
 
 /// The text of a file, or what of it can be shown and why it is none.
-fn decode(bytes: &[u8], file: usize) -> Result<String, Box<(String, Problem)>> {
+pub(in crate::topology) fn decode(bytes: &[u8], file: usize) -> Result<String, Box<(String, Problem)>> {
     let start = Place { file, start: 0, end: 0 };
     if bytes.len() > LARGEST {
         let problem = Problem::new(

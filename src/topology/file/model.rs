@@ -37,6 +37,8 @@ pub struct Topology {
     pub bindings: Vec<Binding>,
     /// Policies.
     pub policies: Vec<Policy>,
+    /// What lint is not to tell.
+    pub silences: Vec<Silence>,
 }
 
 impl Topology {
@@ -259,4 +261,15 @@ pub struct Policy {
     pub place: Place,
     /// What it is to be.
     pub spec: PolicySpec,
+}
+
+/// What lint is not to tell, and why.
+#[derive(Debug, Clone)]
+pub struct Silence {
+    /// The rule.
+    pub rule: Spanned<String>,
+    /// The name of what it finds something about; of anything where it is missing.
+    pub object: Option<Spanned<String>>,
+    /// Why it is meant to be as it is.
+    pub because: String,
 }

@@ -6,7 +6,7 @@ use std::{collections::HashMap, path::Path};
 
 use super::{
     format,
-    model::{Argument, Audit, Binding, Event, EventVersion, Exchange, Naming, Policy, Queue, Topology},
+    model::{Argument, Audit, Binding, Event, EventVersion, Exchange, Naming, Policy, Queue, Silence, Topology},
     shape,
     tree::{Entry, Node, Value},
     values::{field, flag, integer, json, keyed_argument, queue_type, raw_problem, table, text},
@@ -57,6 +57,9 @@ pub(super) fn read(trees: &[(Node, &Path)], problems: &mut Vec<Problem>) -> Topo
     for (tree, _) in trees {
         for node in tree.get("bindings").map_or(&[][..], Node::items) {
             reader.binding(node);
+        }
+        for node in tree.get("lint").and_then(|lint| lint.get("ignore")).map_or(&[][..], Node::items) {
+            reader.silence(node);
         }
     }
     reader.topology
@@ -295,6 +298,20 @@ impl Reader<'_> {
                 arguments: node.get("arguments").map(table).unwrap_or_default(),
             },
         });
+    }
+
+    fn silence(&mut self, node: &Node) {
+        let (rule, object, because) = (node.get("rule"), node.get("object"), node.get("because"));
+        let (Some(rule), Some(because)) = (rule.and_then(text), because.and_then(text)) else { return };
+        if because.trim().is_empty() {
+            self.problems.push(
+                Problem::new("what lint is not to tell needs a reason", because.place)
+                    .label("says nothing")
+                    .help("write why it is meant to be so: the next reader asks"),
+            );
+        }
+        let object = object.and_then(text);
+        self.topology.silences.push(Silence { rule, object, because: because.value });
     }
 
     fn policy(&mut self, entry: &Entry) {

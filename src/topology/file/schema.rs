@@ -6,6 +6,7 @@ use super::{
     format,
     shape::{LONGEST_NAME, Object, Shape},
 };
+use crate::topology::lint::RULES;
 
 /// The JSON Schema of a topology file.
 #[must_use]
@@ -57,6 +58,7 @@ fn of(shape: &Shape) -> Value {
             json!({ "type": ["integer", "string"], "minimum": 0, "pattern": r"^\d+\s*([kKmMgGtT]?[bB]|[kKmMgGtT][iI][bB])?$" })
         }
         Shape::Word(words) => json!({ "enum": words }),
+        Shape::Rule => json!({ "enum": RULES.iter().map(|rule| rule.id).collect::<Vec<_>>() }),
         Shape::Any => json!({}),
         Shape::Object(inner) => object(inner),
         Shape::Map(map) => {

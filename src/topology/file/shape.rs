@@ -7,6 +7,7 @@ use crate::{
     topology::{
         argument::{ARGUMENTS, Argument, Holds, LONGEST},
         file::tree::{Entry, Node, Scalar, Value},
+        lint::{self, RULES},
         place::{Place, Problem},
     },
 };
@@ -32,6 +33,8 @@ pub(crate) enum Shape {
     Size,
     /// One of these words.
     Word(&'static [&'static str]),
+    /// The name of a rule of lint.
+    Rule,
     /// Anything.
     Any,
     /// A map with known keys.
@@ -188,6 +191,17 @@ pub(crate) fn check(node: &Node, shape: &Shape, owner: (&str, Place), problems: 
                 problems.push(wrong(key, "a number of bytes, like 1048576, 512kB, 10MB or 2GiB", node));
             }
         }
+        Shape::Rule => match &node.value {
+            Value::Scalar(text, _) if lint::named(text).is_some() => (),
+            Value::Scalar(text, _) => {
+                let problem = Problem::new(format!("lint has no rule `{text}`"), node.place);
+                problems.push(match nearest::among(text, RULES.iter().map(|rule| rule.id)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("the RULE column of `evbus lint` shows the names"),
+                });
+            }
+            _ => problems.push(wrong(key, "the name of a rule of lint", node)),
+        },
         Shape::Word(words) => match &node.value {
             Value::Scalar(text, _) if words.contains(&text.as_str()) => (),
             Value::Scalar(text, _) => {

@@ -66,18 +66,18 @@ fn is_age(text: Option<&str>) -> bool {
     number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
-pub(super) fn text(node: &Node) -> Option<Spanned<String>> {
+pub(in crate::topology) fn text(node: &Node) -> Option<Spanned<String>> {
     shape::text(node).map(|text| Spanned::new(text.to_owned(), node.place))
 }
 
-pub(super) fn flag(node: &Node) -> Option<bool> {
+pub(in crate::topology) fn flag(node: &Node) -> Option<bool> {
     match node.value {
         Value::Scalar(_, Scalar::Bool(flag)) => Some(flag),
         _ => None,
     }
 }
 
-pub(super) fn integer(node: &Node) -> Option<i64> {
+pub(in crate::topology) fn integer(node: &Node) -> Option<i64> {
     match node.value {
         Value::Scalar(_, Scalar::Integer(number)) => Some(number),
         _ => None,
@@ -97,7 +97,7 @@ pub(super) fn number(node: &Node) -> Option<f64> {
     }
 }
 
-pub(super) fn table(node: &Node) -> Table {
+pub(in crate::topology) fn table(node: &Node) -> Table {
     node.entries().iter().map(|entry| (entry.key.clone(), field(&entry.node))).collect()
 }
 
@@ -114,7 +114,7 @@ pub(super) fn field(node: &Node) -> Field {
     }
 }
 
-pub(super) fn json(node: &Node) -> serde_json::Value {
+pub(in crate::topology) fn json(node: &Node) -> serde_json::Value {
     use serde_json::Value as Json;
     match &node.value {
         Value::Scalar(_, Scalar::Null) => Json::Null,

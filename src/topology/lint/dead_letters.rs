@@ -1,181 +1,240 @@
-//! Rules about what becomes of dead letters.
+//! Rules about where dead letters go, and what they go through.
 
-use super::{Finding, Level, Subject};
-use crate::topology::{
-    expand::{Role, Wish},
-    order,
-    routing::topic_matches,
-    spec::{PolicySpec, QueueSpec},
+use std::collections::HashSet;
+
+use super::{
+    Finding, Level, Rule,
+    subject::{Letters, Part, Subject, View, some},
+};
+use crate::topology::objects::alternate;
+
+pub(super) static NOWHERE: Rule = Rule {
+    id: "dead-letters-go-nowhere",
+    level: Level::Error,
+    finds: "dead letters that reach no queue; a warning where others may have made what is missing",
+    why: "The broker drops what its dead letter exchange cannot route, and says nothing. That the exchange exists is not enough: a binding has to match the key that the dead letters come with.",
+    fix: "Bind a queue to the dead letter exchange with that key; `#` on a topic exchange catches everything.",
+};
+
+pub(super) static SELF: Rule = Rule {
+    id: "self-dead-lettering",
+    level: Level::Error,
+    finds: "a queue that gets its own dead letters",
+    why: "What is rejected comes back at once and forever; what expires is dropped by the broker, which sees the circle.",
+    fix: "Let its dead letters go to another queue; where a policy says so, end its pattern so that it matches the work queues alone.",
+};
+
+pub(super) static MOVE_ON: Rule = Rule {
+    id: "dead-letters-move-on",
+    level: Level::Warning,
+    finds: "a dead letter queue that dead-letters again",
+    why: "Whoever rejects a dead letter while looking at it sends it on, mostly back into the work queue or to nowhere.",
+    fix: "Leave the dead letter exchange of the dead letter queue away.",
+};
+
+pub(super) static UNFED: Rule = Rule {
+    id: "unfed-dead-letter-queue",
+    level: Level::Warning,
+    finds: "a queue that is named like a dead letter queue, and gets no queue's dead letters",
+    why: "Mostly the exchange or the key is another than the work queue says, and what fails is lost. Where programs publish to it themselves, all is well.",
+    fix: "Give the work queue the exchange and the key that lead to it.",
+};
+
+pub(super) static SOME_WITHOUT: Rule = Rule {
+    id: "some-without-dead-letters",
+    level: Level::Warning,
+    finds: "a work queue without a dead letter exchange, where others have one",
+    why: "What is rejected there is gone. Where some queues are cared for, the others were mostly forgotten.",
+    fix: "Give it a dead letter exchange like the others.",
+};
+
+pub(super) static KEY_ALONE: Rule = Rule {
+    id: "dead-letter-key-alone",
+    level: Level::Warning,
+    finds: "a dead letter routing key without a dead letter exchange",
+    why: "The key does nothing, and there are no dead letters: what is rejected is gone.",
+    fix: "Name the dead letter exchange; an empty name is the default exchange.",
+};
+
+pub(super) static SHARED_RETRY: Rule = Rule {
+    id: "shared-retry",
+    level: Level::Warning,
+    finds: "a retry queue whose messages come back through an exchange that others are bound to, or can be",
+    why: "Every queue that is bound to that key, today or later, gets a copy of each retry: others handle what they have handled.",
+    fix: "Let the retry queue dead-letter to the default exchange (an empty name) with the work queue's name as its key.",
+};
+
+pub(super) static ASTRAY: Rule = Rule {
+    id: "dead-letters-astray",
+    level: Level::Warning,
+    finds: "dead letters or retries that no binding takes, and that only an alternate exchange catches",
+    why: "They arrive among everything else that nobody wanted. A retry that ends there is never tried again.",
+    fix: "Bind the queue they are meant for with the key that they come with.",
 };
 
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let policies = Policies::of(subject);
-    for queue in &subject.wanted.queues {
-        if let Some(letters) = letters(queue, &policies) {
-            route(queue, &letters, subject, findings);
+    for view in &subject.queues {
+        match &view.letters {
+            Some(letters) => {
+                route(view, letters, subject, findings);
+                astray(view, letters, findings);
+                onward(view, letters, findings);
+                shared_retry(view, letters, subject, findings);
+            }
+            None => key_alone(view, findings),
         }
     }
-    enforced(subject, findings);
+    unfed(subject, findings);
+    some_without(subject, findings);
 }
 
-/// Where the dead letters of a queue go, by its arguments or by the policy that would be in force.
-struct Letters {
-    exchange: String,
-    key: Option<String>,
-    policy: Option<String>,
+/// How a policy is named behind what it says.
+fn by(letters: &Letters<'_>) -> String {
+    letters.policy.map_or_else(String::new, |policy| format!(" (by the policy {})", policy.name))
 }
 
-fn letters(queue: &Wish<QueueSpec>, policies: &Policies<'_>) -> Option<Letters> {
-    let policy = policies.in_force(&queue.spec.name);
-    let set = |key: &str| policy.and_then(|policy| policy.definition.get(key)).and_then(|value| value.as_str());
-    let own = order::dead_letters(&queue.spec.arguments);
-    let exchange = own.map(|(exchange, _)| exchange).or_else(|| set("dead-letter-exchange"))?;
-    let key = own.and_then(|(_, key)| key).or_else(|| set("dead-letter-routing-key"));
-    Some(Letters {
-        exchange: exchange.to_owned(),
-        key: key.map(str::to_owned),
-        policy: policy.filter(|_| own.is_none()).map(|policy| policy.name.clone()),
-    })
+fn exchange(letters: &Letters<'_>) -> String {
+    if letters.exchange.is_empty() { "the default exchange".to_owned() } else { letters.exchange.to_owned() }
 }
 
-/// The policies that can be for queues. One whose pattern we cannot read is passed over: the broker will say what it thinks of it.
-struct Policies<'a>(Vec<(fancy_regex::Regex, &'a PolicySpec)>);
-
-impl<'a> Policies<'a> {
-    fn of(subject: &'a Subject<'_>) -> Policies<'a> {
-        let specs = subject.wanted.policies.iter().map(|policy| &policy.spec);
-        let for_queues = specs.filter(|policy| policy.apply_to != "exchanges");
-        Policies(
-            for_queues.filter_map(|policy| Some((fancy_regex::Regex::new(&policy.pattern).ok()?, policy))).collect(),
-        )
-    }
-
-    /// The policy that would be in force on a queue: of those that match, the one of the highest priority.
-    fn in_force(&self, queue: &str) -> Option<&'a PolicySpec> {
-        let matching = self.0.iter().filter(|(pattern, _)| pattern.is_match(queue).unwrap_or(false));
-        matching.map(|(_, policy)| *policy).max_by_key(|policy| policy.priority)
-    }
-}
-
-fn route(queue: &Wish<QueueSpec>, letters: &Letters, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let name = &queue.spec.name;
-    let by = letters.policy.as_ref().map_or_else(String::new, |policy| format!(" (by the policy {policy})"));
-    let to = if letters.exchange.is_empty() { "the default exchange" } else { &letters.exchange };
-    if !subject.routes.has_exchange(&letters.exchange) {
-        findings.push(Finding {
-            rule: "dead-letters-go-nowhere",
-            level: Level::Warning,
-            place: queue.place,
-            message: format!("the dead letters of {name} go to {to}{by}, which this file does not declare"),
-            fix: format!(
-                "list {to} under `exchanges:`, unless somebody else makes it: without it, dead letters are lost"
-            ),
-        });
-        return;
-    }
-    let reached = match &letters.key {
-        Some(key) => reach(subject, &letters.exchange, key),
-        None => keys_into(name, subject).iter().flat_map(|key| reach(subject, &letters.exchange, key)).collect(),
-    };
-    if reached.iter().any(|queue| queue == name) {
-        findings.push(Finding {
-            rule: "self-dead-lettering",
-            level: Level::Error,
-            place: queue.place,
-            message: format!(
+fn route(view: &View<'_>, letters: &Letters<'_>, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let (name, by, to) = (&view.item.name, by(letters), exchange(letters));
+    let about = |rule| Finding::about(rule, view.item);
+    if !subject.routes.has_exchange(letters.exchange) {
+        let level = if subject.is_partial() { Level::Warning } else { Level::Error };
+        findings.push(about(&NOWHERE).level(level).says(
+            format!("the dead letters of {name} go to {to}{by}, {}", subject.missing()),
+            if subject.is_partial() {
+                format!("declare {to}, unless somebody else makes it: without it, dead letters are lost")
+            } else {
+                format!("make {to} and bind a queue to it: without it, dead letters are lost")
+            },
+        ));
+    } else if letters.reached.iter().any(|reached| reached.queue == *name) {
+        findings.push(about(&SELF).says(
+            format!(
                 "the dead letters of {name} come back to {name}{by}: rejected ones forever, expired ones are dropped"
             ),
-            fix: if letters.policy.is_some() {
-                "end the policy's pattern so that it matches the work queues alone".to_owned()
+            if letters.policy.is_some() {
+                "end the policy's pattern so that it matches the work queues alone"
             } else {
-                "let them go to another queue, or leave its dead letter exchange away".to_owned()
+                "let them go to another queue, or leave its dead letter exchange away"
             },
-        });
-    } else if reached.is_empty() {
-        let key =
-            letters.key.as_ref().map_or_else(|| "the keys they came with".to_owned(), |key| format!("the key {key:?}"));
-        findings.push(Finding {
-            rule: "dead-letters-go-nowhere",
-            level: Level::Error,
-            place: queue.place,
-            message: format!(
-                "the dead letters of {name} go to {to} with {key}{by}, and no queue gets them: they are lost"
-            ),
-            fix: format!("bind a queue to {to} with that key"),
-        });
+        ));
+    } else if letters.reached.is_empty() && !chooses_by_headers(letters, subject) {
+        let key = letters.key.map_or_else(|| "the keys they came with".to_owned(), |key| format!("the key {key:?}"));
+        findings.push(about(&NOWHERE).says(
+            format!("the dead letters of {name} go to {to} with {key}{by}, and no queue gets them: they are lost"),
+            format!("bind a queue to {to} with that key"),
+        ));
     }
 }
 
-/// The queues that a key, or one of the keys that a pattern stands for, reaches.
-fn reach(subject: &Subject<'_>, exchange: &str, key: &str) -> Vec<String> {
-    let mut queues: Vec<String> =
-        subject.routes.reach(exchange, &[key], None).into_iter().map(|reached| reached.queue).collect();
-    if !key.split('.').any(|word| word == "*" || word == "#") {
-        return queues;
+/// A headers exchange with bindings: what headers a message will have, nobody can tell.
+fn chooses_by_headers(letters: &Letters<'_>, subject: &Subject<'_>) -> bool {
+    subject.exchange_type(letters.exchange) == "headers" && !subject.out_of(letters.exchange).is_empty()
+}
+
+fn astray(view: &View<'_>, letters: &Letters<'_>, findings: &mut Vec<Finding>) {
+    let mut ways = letters.reached.iter().flat_map(|reached| &reached.via).peekable();
+    if ways.peek().is_some() && ways.all(|way| way.iter().any(|hop| hop.alternate)) {
+        let (name, to) = (&view.item.name, exchange(letters));
+        findings.push(Finding::about(&ASTRAY, view.item).says(
+            format!(
+                "no binding of {to} takes the dead letters of {name}{}: only the alternate exchange catches them",
+                by(letters)
+            ),
+            format!("bind the queue they are meant for to {to} with the key they come with"),
+        ));
     }
-    // A pattern of inbound keys stands for keys that nobody wrote down: those that the exchange is bound with are tried.
-    let bound =
-        subject.wanted.bindings.iter().map(|binding| &binding.spec).filter(|binding| binding.source == exchange);
-    for binding in bound.filter(|binding| overlap(key, &binding.key)) {
-        for reached in subject.routes.reach(exchange, &[&example(&binding.key)], None) {
-            queues.push(reached.queue);
+}
+
+/// A dead letter queue that dead-letters again by its own arguments; policies have a rule of their own.
+fn onward(view: &View<'_>, letters: &Letters<'_>, findings: &mut Vec<Finding>) {
+    let loops = letters.reached.iter().any(|reached| reached.queue == view.item.name);
+    if view.part == Part::Dead && letters.policy.is_none() && !loops {
+        let name = &view.item.name;
+        findings.push(Finding::about(&MOVE_ON, view.item).at(view.place_of("dead-letter-exchange")).says(
+            format!("{name} keeps dead letters, and sends what is rejected from it on to {}", exchange(letters)),
+            "leave its dead letter exchange away",
+        ));
+    }
+}
+
+fn shared_retry(view: &View<'_>, letters: &Letters<'_>, subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if view.part != Part::Wait || letters.exchange.is_empty() || letters.reached.is_empty() {
+        return;
+    }
+    let open = subject.exchange_type(letters.exchange) != "direct";
+    if open || letters.reached.len() > 1 {
+        let name = &view.item.name;
+        findings.push(Finding::about(&SHARED_RETRY, view.item).says(
+            format!(
+                "what waits in {name} comes back through {}: every queue bound to its key gets each retry",
+                letters.exchange
+            ),
+            "let it dead-letter to the default exchange with the work queue's name as its key",
+        ));
+    }
+}
+
+fn key_alone(view: &View<'_>, findings: &mut Vec<Finding>) {
+    const KEY: &str = "dead-letter-routing-key";
+    let own = view.item.spec.arguments.contains_key(&format!("x-{KEY}"));
+    let set = view.policy().is_some_and(|policy| policy.spec.definition.contains_key(KEY));
+    if own || set {
+        findings.push(Finding::about(&KEY_ALONE, view.item).at(view.place_of(KEY)).says(
+            format!(
+                "{} has a dead letter routing key and no dead letter exchange: its dead letters are lost",
+                view.item.name
+            ),
+            "name the dead letter exchange; an empty name is the default exchange",
+        ));
+    }
+}
+
+fn unfed(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let set = |policy: &crate::topology::spec::PolicySpec| {
+        policy
+            .definition
+            .get(crate::topology::routing::ALTERNATE_EXCHANGE)
+            .and_then(|it| it.as_str())
+            .map(str::to_owned)
+    };
+    let mut alternates: HashSet<String> =
+        subject.objects.exchanges.iter().filter_map(|item| alternate(&item.spec)).map(str::to_owned).collect();
+    alternates.extend(subject.objects.policies.iter().filter_map(|item| set(&item.spec)));
+    for view in subject.queues.iter().filter(|view| view.part == Part::Dead && !view.is_fed && view.item.role.is_none())
+    {
+        let name = &view.item.name;
+        let catches_all = subject.bound_to(name).iter().any(|binding| alternates.contains(&binding.spec.source));
+        if !catches_all && !view.is_fleeting() {
+            findings.push(Finding::about(&UNFED, view.item).says(
+                format!("{name} is named like a dead letter queue, and gets no queue's dead letters"),
+                "give the work queue the exchange and the key that lead to it, unless programs publish to it themselves",
+            ));
         }
     }
-    queues
 }
 
-/// Whether some routing key matches both patterns.
-fn overlap(a: &str, b: &str) -> bool {
-    topic_matches(a, &example(b)) || topic_matches(b, &example(a))
-}
-
-/// A routing key that matches a pattern.
-fn example(pattern: &str) -> String {
-    pattern.split('.').map(|word| if word == "*" || word == "#" { "x" } else { word }).collect::<Vec<_>>().join(".")
-}
-
-/// The keys with which messages come into a queue: its own name, and those it is bound with.
-fn keys_into<'a>(queue: &'a str, subject: &'a Subject<'_>) -> Vec<&'a str> {
-    let to = |binding: &&Wish<crate::topology::spec::BindingSpec>| {
-        binding.spec.is_to_queue() && binding.spec.destination == queue
+fn some_without(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let work = || {
+        let listed = subject.queues.iter().filter(|view| view.part == Part::Work && view.item.role.is_none());
+        listed.filter(|view| !view.is_fleeting())
     };
-    let bound: Vec<&str> = subject.wanted.bindings.iter().filter(to).map(|binding| binding.spec.key.as_str()).collect();
-    if bound.is_empty() { vec![queue] } else { bound }
-}
-
-fn enforced(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    for service in &subject.topology.services {
-        let Some(place) = service.dead_letters.enforce else { continue };
-        let finding = Finding {
-            rule: "enforced-dead-letters",
-            level: Level::Warning,
-            place,
-            message: "the broker deletes dead letters that exceed `keep` and `max`: evidence is destroyed, and looking at them is not safe".to_owned(),
-            fix: "leave `enforce` away, and remove what was reviewed with `evbus dlq purge`: it keeps a copy".to_owned(),
-        };
-        if !findings.contains(&finding) {
-            findings.push(finding);
-        }
+    let with: Vec<&str> = work().filter(|view| view.letters.is_some()).map(|view| view.item.name.as_str()).collect();
+    if with.is_empty() {
+        return;
     }
-    // On a stream, dead letters of classic queues are lost before 3.12.
-    let classic = |queue: &&Wish<QueueSpec>| {
-        queue.role == Role::Work
-            && crate::topology::expand::kind(&queue.spec) == crate::topology::argument::QueueType::Classic
-    };
-    if let (Some(audit), Some(queue), true) = (
-        &subject.topology.audit,
-        subject.wanted.queues.iter().find(classic),
-        subject.version < crate::version::Version::new(3, 12, 0),
-    ) {
-        findings.push(Finding {
-            rule: "stream-loses-dead-letters",
-            level: Level::Warning,
-            place: audit.stream.place,
-            message: format!(
-                "on RabbitMQ {} the audit stream misses the dead letters of classic queues, like {}",
-                subject.version, queue.spec.name
+    for view in work().filter(|view| view.letters.is_none()) {
+        let have = if with.len() == 1 { "has" } else { "have" };
+        findings.push(Finding::about(&SOME_WITHOUT, view.item).says(
+            format!(
+                "{} has no dead letter exchange, as {} {have}: what it rejects is gone",
+                view.item.name,
+                some(&with)
             ),
-            fix: "use quorum queues, or RabbitMQ 3.12".to_owned(),
-        });
+            "give it a dead letter exchange like the others",
+        ));
     }
 }

@@ -1,16 +1,35 @@
-//! What is wrong with a topology that the file alone can tell? One file a family of rules.
+//! What is wrong with a topology that nobody needs to ask a broker for? One file a family of rules.
 //!
-//! A finding is no malformed file: everything here can be declared on some broker, and most of it loses messages there.
+//! A finding is no malformed file: everything here can be declared on some broker, and most of it loses messages there. A topology
+//! file, a definitions file and a broker are looked at by the same rules, over the same objects (`objects`).
 
+mod arguments;
+mod bindings;
+#[cfg(test)]
+mod cases;
 mod dead_letters;
 mod events;
-mod queues;
+mod imports;
+mod limits;
+mod policies;
+mod rule;
+mod services;
+mod silence;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use subject::Subject;
+
+pub use events::{INVALID_SCHEMA, UNREADABLE_SCHEMA};
+pub use rule::{RULES, Rule, named};
 
 use super::{
-    expand::{self, Wanted},
+    definitions::Definitions,
+    expand,
     file::Topology,
+    objects::{Item, Objects},
     place::Place,
-    routing::Routes,
 };
 use crate::version::Version;
 
@@ -39,151 +58,149 @@ impl Level {
 }
 
 /// Something a rule found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Finding {
-    /// The rule's stable name.
-    pub rule: &'static str,
+    /// The rule.
+    pub rule: &'static Rule,
     /// How much it matters.
     pub level: Level,
-    /// Where.
-    pub place: Place,
+    /// Where, if in a file.
+    pub place: Option<Place>,
+    /// What it is about: `queue`, `event`, …
+    pub kind: &'static str,
+    /// The name of that.
+    pub object: String,
+    /// The virtual host it is in, where more than one is looked at.
+    pub vhost: Option<String>,
     /// What is wrong.
     pub message: String,
     /// What would be right.
     pub fix: String,
 }
 
-/// What the rules look at.
-struct Subject<'a> {
-    topology: &'a Topology,
-    wanted: Wanted,
-    routes: Routes,
-    version: Version,
+impl Finding {
+    /// A finding about a thing that has no place yet.
+    #[must_use]
+    pub fn new(rule: &'static Rule, kind: &'static str, object: impl Into<String>) -> Finding {
+        let (message, fix) = (String::new(), String::new());
+        Finding { rule, level: rule.level, place: None, kind, object: object.into(), vhost: None, message, fix }
+    }
+
+    /// A finding about an object.
+    fn about<S>(rule: &'static Rule, item: &Item<S>) -> Finding {
+        Finding { place: item.place, ..Finding::new(rule, item.kind, item.name.as_str()) }
+    }
+
+    /// The same finding in another place.
+    #[must_use]
+    pub fn at(self, place: impl Into<Option<Place>>) -> Finding {
+        Finding { place: place.into(), ..self }
+    }
+
+    /// The same finding, mattering otherwise than its rule says.
+    #[must_use]
+    pub fn level(self, level: Level) -> Finding {
+        Finding { level, ..self }
+    }
+
+    /// The same finding, saying what is wrong and what would be right.
+    #[must_use]
+    pub fn says(self, message: impl Into<String>, fix: impl Into<String>) -> Finding {
+        Finding { message: message.into(), fix: fix.into(), ..self }
+    }
+
+    /// In the order of the file; where there is none, by rule and name.
+    fn before(&self, other: &Finding) -> std::cmp::Ordering {
+        let key = |it: &Finding| (it.place, it.rule.id, it.kind);
+        key(self).cmp(&key(other)).then_with(|| (&self.vhost, &self.object).cmp(&(&other.vhost, &other.object)))
+    }
 }
 
-/// Everything that the rules find in a topology for brokers of that version, in the order of the file.
+/// What the rules found, and what of it is silenced.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// What was found, in the order of the file.
+    pub findings: Vec<Finding>,
+    /// What was found and is silenced, each with the reason.
+    pub silenced: Vec<(Finding, String)>,
+}
+
+impl Report {
+    /// Whether something was found that matters as much, or more.
+    #[must_use]
+    pub fn reaches(&self, level: Level) -> bool {
+        self.findings.iter().any(|finding| finding.level >= level)
+    }
+
+    /// How many findings there are of a level.
+    #[must_use]
+    pub fn count(&self, level: Level) -> usize {
+        self.findings.iter().filter(|finding| finding.level == level).count()
+    }
+}
+
+/// Everything that the rules find in a topology for brokers of that version.
 #[must_use]
-pub fn lint(topology: &Topology, version: Version) -> Vec<Finding> {
-    let (wanted, _) = expand::expand(topology, version);
-    let routes = wanted.routes();
-    let subject = Subject { topology, wanted, routes, version };
-    let mut findings = Vec::new();
-    events::check(&subject, &mut findings);
-    queues::check(&subject, &mut findings);
-    dead_letters::check(&subject, &mut findings);
-    findings.sort_by(|a, b| (a.place, a.rule).cmp(&(b.place, b.rule)));
-    findings
+pub fn lint(topology: &Topology, version: Version) -> Report {
+    lint_with(topology, version, Vec::new())
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
+/// The same, with what was found elsewhere.
+#[must_use]
+pub fn lint_with(topology: &Topology, version: Version, elsewhere: Vec<Finding>) -> Report {
+    let (wanted, _) = expand::expand(topology, version);
+    let objects = Objects::of_topology(topology, &wanted);
+    let subject = Subject::new(&objects, version);
+    let mut findings = elsewhere;
+    events::check(topology, &subject, &mut findings);
+    services::check(topology, &subject, &mut findings);
+    of_objects(&subject, &mut findings);
+    let mut report = silence::apply(&topology.silences, findings);
+    report.findings.extend(silence::unused(&topology.silences, &report.silenced));
+    report.findings = settled(report.findings);
+    report
+}
 
-    use super::*;
-    use crate::topology::file::File;
-
-    fn found(text: &str) -> Vec<(&'static str, Level, String)> {
-        found_for(text, Version::new(4, 3, 0))
+/// Everything that the rules find in a definitions file.
+#[must_use]
+pub fn lint_definitions(definitions: &Definitions, version: Version) -> Report {
+    let mut findings = Vec::new();
+    imports::check(definitions, &mut findings);
+    for objects in &definitions.vhosts {
+        let before = findings.len();
+        of_objects(&Subject::new(objects, version), &mut findings);
+        for finding in &mut findings[before..] {
+            finding.vhost.clone_from(&objects.vhost);
+        }
     }
+    Report { findings: settled(findings), silenced: Vec::new() }
+}
 
-    fn found_for(text: &str, version: Version) -> Vec<(&'static str, Level, String)> {
-        let text = format!("evbus: 1\n{text}");
-        let file = File::read(vec![("f".to_owned(), Path::new(""), text.into_bytes())]).expect("a right file");
-        let findings = lint(&file.topology, version);
-        findings.into_iter().map(|finding| (finding.rule, finding.level, finding.message)).collect()
+/// Everything that the rules find in what a broker has, but for what a topology silences.
+#[must_use]
+pub fn lint_broker(objects: &Objects, version: Version, topology: Option<&Topology>) -> Report {
+    let mut findings = Vec::new();
+    of_objects(&Subject::new(objects, version), &mut findings);
+    for finding in &mut findings {
+        finding.vhost.clone_from(&objects.vhost);
     }
+    let mut report = silence::apply(topology.map_or(&[], |topology| &topology.silences), findings);
+    report.findings = settled(report.findings);
+    report
+}
 
-    fn rules(text: &str) -> Vec<&'static str> {
-        found(text).into_iter().map(|(rule, ..)| rule).collect()
-    }
+fn of_objects(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    dead_letters::check(subject, findings);
+    limits::check(subject, findings);
+    arguments::check(subject, findings);
+    policies::check(subject, findings);
+    bindings::check(subject, findings);
+}
 
-    #[test]
-    fn a_bus_as_evbus_lays_it_out_has_nothing_wrong_with_it() {
-        let text = "events: {A: {routing_key: a}}\nservices: {s: {subscribes: [A]}}\naudit: {stream: log, keep: 30d}\n";
-        assert_eq!(found(text), []);
-    }
-
-    #[test]
-    fn events_that_are_not_there_and_events_nobody_wants_are_found() {
-        let text = "events: {Here: {routing_key: h}, Lonely: {routing_key: l.x}}\nservices: {s: {subscribes: [Here, Gone], retry: none}}\n";
-        assert_eq!(rules(text), ["unheard-event", "unknown-event"]);
-        let text = "events: {Lonely: {routing_key: l.x}}\nservices: {s: {subscribes: [{key: \"l.*\"}], retry: none}}\n";
-        assert_eq!(found(text), [], "a pattern hears it");
-        let text = "events: {Lonely: {routing_key: l.x}}\nservices: {t: {retry: none}}\naudit: {stream: log}\n";
-        assert_eq!(rules(text), ["unheard-event"], "that the audit stream keeps it does not make anybody want it");
-    }
-
-    #[test]
-    fn two_services_on_one_queue_take_each_others_events() {
-        let text = "services: {a: {queue: {name: q}, retry: none}, b: {queue: {name: q}, retry: none}}\n";
-        assert_eq!(rules(text), ["shared-queue"]);
-    }
-
-    #[test]
-    fn dead_letters_that_go_nowhere_are_found_also_where_the_exchange_exists() {
-        let nothing_bound =
-            "exchanges: {dlx: {type: direct}}\nqueues: {q: {dead_letter_exchange: dlx, dead_letter_routing_key: k}}\n";
-        assert_eq!(rules(nothing_bound), ["dead-letters-go-nowhere"]);
-        let wrong_key = format!("{nothing_bound}  d: {{}}\nbindings: [{{from: dlx, to: d, key: other}}]\n")
-            .replace("k}}\n  d", "k}\n  d")
-            .replace("queues: {q:", "queues:\n  q:");
-        assert_eq!(rules(&wrong_key), ["dead-letters-go-nowhere"]);
-        assert_eq!(rules(&wrong_key.replace("key: other", "key: k")), Vec::<&str>::new());
-        let undeclared = "queues: {q: {dead_letter_exchange: theirs}}\n";
-        assert_eq!(found(undeclared)[0].1, Level::Warning, "somebody else may have made it");
-        let default = "queues: {q: {dead_letter_exchange: \"\", dead_letter_routing_key: gone}}\n";
-        assert_eq!(rules(default), ["dead-letters-go-nowhere"]);
-    }
-
-    #[test]
-    fn without_a_key_of_their_own_dead_letters_keep_the_keys_they_came_with() {
-        let text = |key: &str| {
-            format!(
-                "exchanges: {{in: {{}}, dlx: {{}}}}\nqueues:\n  q: {{dead_letter_exchange: dlx}}\n  d: {{}}\nbindings:\n  - {{from: in, to: q, key: \"a.*\"}}\n  - {{from: dlx, to: d, key: \"{key}\"}}\n"
-            )
-        };
-        assert_eq!(rules(&text("a.#")), Vec::<&str>::new());
-        assert_eq!(rules(&text("a.b")), Vec::<&str>::new(), "some of them arrive");
-        assert_eq!(rules(&text("b.#")), ["dead-letters-go-nowhere"]);
-    }
-
-    #[test]
-    fn a_queue_that_dead_letters_to_itself_is_found_by_argument_and_by_policy() {
-        let text = "queues: {q: {dead_letter_exchange: \"\"}}\n";
-        assert_eq!(rules(text), ["self-dead-lettering"]);
-        let text = "exchanges: {dlx: {type: fanout}}\nqueues: {work: {}, work.dead: {}}\nbindings: [{from: dlx, to: work.dead}]\npolicies: {p: {pattern: \"^work\", definition: {dead-letter-exchange: dlx}}}\n";
-        assert_eq!(rules(text), ["self-dead-lettering"]);
-        assert_eq!(rules(&text.replace("^work\"", "^work$\"")), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn a_wildcard_on_a_direct_exchange_is_taken_literally() {
-        let text = "exchanges: {d: {type: direct}}\nqueues: {q: {}}\nbindings: [{from: d, to: q, key: \"a.#\"}]\n";
-        assert_eq!(rules(text), ["wildcard-on-direct"]);
-        assert_eq!(rules(&text.replace("type: direct", "type: topic")), Vec::<&str>::new());
-    }
-
-    #[test]
-    fn three_hashes_are_too_many_for_4_3() {
-        let text = "services: {s: {subscribes: [{key: \"#.a.#.#\"}], retry: none}}\n";
-        assert_eq!(rules(text), ["too-many-wildcards"]);
-        assert_eq!(found_for(text, Version::new(4, 2, 0)), []);
-    }
-
-    #[test]
-    fn arguments_that_do_not_exist_or_are_for_other_queues_are_found() {
-        let text = "queues: {q: {type: quorum, max_priority: 5, arguments: {x-max-retries: 3}}}\n";
-        assert_eq!(rules(text), ["refused-argument", "unknown-argument"]);
-        let timeout = "queues: {q: {type: classic, consumer_timeout: 1h}}\n";
-        assert_eq!(rules(timeout), ["refused-argument"]);
-        assert_eq!(found_for(timeout, Version::new(4, 0, 0)), []);
-        let exchange = "exchanges: {e: {arguments: {x-queue-type: quorum}}}\n";
-        assert_eq!(rules(exchange), ["unknown-argument"]);
-    }
-
-    #[test]
-    fn what_a_classic_service_and_an_enforced_limit_cost_is_said() {
-        let text = "services: {s: {queue: {type: classic}, dead_letters: {max: 5, enforce: true}, retry: none}}\n";
-        assert_eq!(rules(text), ["at-most-once", "enforced-dead-letters"]);
-    }
+/// In the order of the file; what the defaults bring to every service is told once.
+fn settled(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.sort_by(Finding::before);
+    findings
+        .dedup_by(|a, b| a.place.is_some() && a.place == b.place && a.rule.id == b.rule.id && a.message == b.message);
+    findings
 }
