@@ -19,6 +19,7 @@ mod doctor;
 mod fidelity;
 mod foreign;
 mod limits;
+mod lint;
 mod ownership;
 mod permissions_apply;
 mod publish;
