@@ -123,6 +123,16 @@ impl Sources {
         Position { file: source.name.clone(), line: line.number, column }
     }
 
+    /// For many places: the lines are counted once.
+    #[must_use]
+    pub fn positions(&self) -> Positions<'_> {
+        let starts = |source: &Source| {
+            let behind = source.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(behind).collect()
+        };
+        Positions { sources: self, lines: self.0.iter().map(starts).collect() }
+    }
+
     /// Problems with their excerpts, in the order of the files, without colours.
     #[must_use]
     pub fn explain(&self, problems: &[Problem]) -> String {
@@ -156,6 +166,30 @@ impl Sources {
         let annotation = kind.span(span).label((!label.is_empty()).then_some(label));
         let snippet = Snippet::source(&source.text[line.from..line.to]).path(source.name.as_str());
         group.element(snippet.line_start(line.number).fold(false).annotation(annotation))
+    }
+}
+
+/// Places in the words of people, as [`Sources::position`] answers for one.
+pub struct Positions<'a> {
+    sources: &'a Sources,
+    /// Where the lines of each file begin.
+    lines: Vec<Vec<usize>>,
+}
+
+impl Positions<'_> {
+    /// A place in the words of people.
+    #[must_use]
+    pub fn of(&self, place: Place) -> Position {
+        let (Some(source), Some(lines)) = (self.sources.0.get(place.file), self.lines.get(place.file)) else {
+            return self.sources.position(place);
+        };
+        let line = lines.partition_point(|start| *start <= place.start).max(1);
+        let before = lines.get(line - 1).and_then(|from| source.text.get(*from..place.start));
+        match before {
+            Some(before) => Position { file: source.name.clone(), line, column: 1 + before.chars().count() },
+            // Behind the end, or inside a character.
+            None => self.sources.position(place),
+        }
     }
 }
 
@@ -215,6 +249,17 @@ mod tests {
         let text = all.explain(&[Problem::new("wrong", Place { file: 0, start: at, end: at + 1 }).label("here")]);
         assert!(text.len() < 1000, "{} bytes", text.len());
         assert!(text.contains(&format!("evbus.yaml:1:{at}")), "the column counts characters of the whole line\n{text}");
+    }
+
+    #[test]
+    fn many_places_are_what_each_of_them_is() {
+        let all = sources("a: 1\nbä: x\r\n\nc\n");
+        let positions = all.positions();
+        for start in 0..20 {
+            let place = Place { file: 0, start, end: start + 1 };
+            assert_eq!(positions.of(place), all.position(place), "{start}");
+        }
+        assert_eq!(positions.of(Place { file: 7, start: 0, end: 0 }).file, "");
     }
 
     #[test]

@@ -110,7 +110,7 @@ fn route(view: &View<'_>, letters: &Letters<'_>, subject: &Subject<'_>, findings
                 format!("make {to} and bind a queue to it: without it, dead letters are lost")
             },
         ));
-    } else if letters.reached.iter().any(|reached| reached.queue == *name) {
+    } else if letters.reaches(name) {
         findings.push(about(&SELF).says(
             format!(
                 "the dead letters of {name} come back to {name}{by}: rejected ones forever, expired ones are dropped"
@@ -151,7 +151,7 @@ fn astray(view: &View<'_>, letters: &Letters<'_>, findings: &mut Vec<Finding>) {
 
 /// A dead letter queue that dead-letters again by its own arguments; policies have a rule of their own.
 fn onward(view: &View<'_>, letters: &Letters<'_>, findings: &mut Vec<Finding>) {
-    let loops = letters.reached.iter().any(|reached| reached.queue == view.item.name);
+    let loops = letters.reaches(&view.item.name);
     if view.part == Part::Dead && letters.policy.is_none() && !loops {
         let name = &view.item.name;
         findings.push(Finding::about(&MOVE_ON, view.item).at(view.place_of("dead-letter-exchange")).says(

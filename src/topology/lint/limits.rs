@@ -50,8 +50,12 @@ pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// How many messages, or bytes of them, a queue holds, and the key that says so.
 fn length(view: &View<'_>) -> Option<(&'static str, String)> {
-    let messages = view.limit("max-length").map(|limit| ("max-length", format!("{limit} messages")));
-    messages.or_else(|| view.limit("max-length-bytes").map(|limit| ("max-length-bytes", format!("{limit} bytes"))))
+    let messages = view.limit("max-length").map(|limit| ("max-length", counted(limit, "message")));
+    messages.or_else(|| view.limit("max-length-bytes").map(|limit| ("max-length-bytes", counted(limit, "byte"))))
+}
+
+fn counted(count: i64, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn after(millis: i64) -> String {

@@ -227,7 +227,7 @@ fn by_policy(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         }
         let by_policy = view.letters.as_ref().and_then(|letters| letters.policy.map(|policy| (letters, policy)));
         if let (Part::Dead, Some((letters, policy))) = (view.part, by_policy)
-            && !letters.reached.iter().any(|reached| reached.queue == name)
+            && !letters.reaches(name)
         {
             gather(&mut dead, policy.name.as_str(), policy, name);
         }

@@ -1,7 +1,11 @@
 //! What the rules look at: the objects of a virtual host, and what follows for each queue — the policies that match it, where its
 //! dead letters go, and what it is for.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    ops::Bound,
+    rc::Rc,
+};
 
 use crate::{
     message::Field,
@@ -27,8 +31,16 @@ pub(super) struct Subject<'a> {
     parts: HashMap<&'a str, Part>,
     /// The bindings that lead out of an exchange.
     out_of: HashMap<&'a str, Vec<&'a Item<BindingSpec>>>,
+    /// The keys that it is bound with: those without wildcards in order, and the others.
+    keys: HashMap<&'a str, Keys<'a>>,
     /// The bindings that lead into a queue.
     into: HashMap<&'a str, Vec<&'a Item<BindingSpec>>>,
+}
+
+#[derive(Default)]
+struct Keys<'a> {
+    literal: BTreeSet<&'a str>,
+    patterns: HashSet<&'a str>,
 }
 
 /// A queue as the rules see it.
@@ -49,7 +61,15 @@ pub(super) struct Letters<'a> {
     pub(super) key: Option<&'a str>,
     /// The policy that says so, where no argument does.
     pub(super) policy: Option<&'a Item<PolicySpec>>,
-    pub(super) reached: Vec<Reached>,
+    /// The queues they arrive in, by name. Queues whose letters go the same way share one list: it can be as long as theirs.
+    pub(super) reached: Rc<Vec<Reached>>,
+}
+
+impl Letters<'_> {
+    /// Whether they arrive in that queue.
+    pub(super) fn reaches(&self, queue: &str) -> bool {
+        self.reached.binary_search_by(|reached| reached.queue.as_str().cmp(queue)).is_ok()
+    }
 }
 
 /// What a queue is for, as its name and the ways to it tell.
@@ -75,10 +95,13 @@ impl<'a> Subject<'a> {
             exchanges: objects.exchanges.iter().map(|item| (item.spec.name.as_str(), item)).collect(),
             parts: HashMap::new(),
             out_of: HashMap::new(),
+            keys: HashMap::new(),
             into: HashMap::new(),
         };
         for binding in &objects.bindings {
             subject.out_of.entry(&binding.spec.source).or_default().push(binding);
+            let keys = subject.keys.entry(&binding.spec.source).or_default();
+            keys.add(&binding.spec.key);
             if binding.spec.is_to_queue() {
                 subject.into.entry(&binding.spec.destination).or_default().push(binding);
             }
@@ -129,26 +152,46 @@ impl<'a> Subject<'a> {
 
     /// Fills in where dead letters arrive.
     fn follow(&mut self) {
-        let mut fed: HashSet<String> = HashSet::new();
+        // Who shares a way: the first of them, and whether there are more.
+        type Way<'a> = (&'a str, Vec<&'a str>);
+        let mut ways: HashMap<Way<'a>, (Rc<Vec<Reached>>, &'a str, bool)> = HashMap::new();
         for at in 0..self.queues.len() {
             let view = &self.queues[at];
+            let own = view.item.spec.name.as_str();
             let Some(letters) = &view.letters else { continue };
-            let mut reached = match letters.key {
-                Some(key) => self.reach(letters.exchange, key),
+            let (exchange, key) = (letters.exchange, letters.key);
+            let mut keys = key.map_or_else(|| self.keys_into(own), |key| vec![key]);
+            keys.sort_unstable();
+            keys.dedup();
+            let way = (exchange, keys);
+            let reached = match ways.get_mut(&way) {
+                Some((reached, _, shared)) => {
+                    *shared = true;
+                    Rc::clone(reached)
+                }
                 None => {
-                    let keys = self.keys_into(&view.item.spec.name);
-                    keys.iter().flat_map(|key| self.reach(letters.exchange, key)).collect()
+                    // A key that is set is no pattern, whatever is in it.
+                    let mut reached = match key {
+                        Some(key) => self.routes.reach(exchange, &[key], None),
+                        None => way.1.iter().flat_map(|key| self.reach(exchange, key)).collect(),
+                    };
+                    merge(&mut reached);
+                    let reached = Rc::new(reached);
+                    ways.insert(way, (Rc::clone(&reached), own, false));
+                    reached
                 }
             };
-            merge(&mut reached);
-            let own = &view.item.spec.name;
-            fed.extend(reached.iter().filter(|reached| reached.queue != *own).map(|reached| reached.queue.clone()));
             if let Some(letters) = &mut self.queues[at].letters {
                 letters.reached = reached;
             }
         }
+        let mut fed: HashSet<&str> = HashSet::new();
+        for (reached, first, shared) in ways.values() {
+            let names = reached.iter().map(|reached| reached.queue.as_str());
+            fed.extend(names.filter(|name| *shared || name != first));
+        }
         for view in &mut self.queues {
-            view.is_fed = fed.contains(&view.item.spec.name);
+            view.is_fed = fed.contains(view.item.spec.name.as_str());
         }
     }
 
@@ -156,15 +199,15 @@ impl<'a> Subject<'a> {
     fn assign(&mut self) {
         let catching: HashSet<&str> =
             self.queues.iter().filter_map(|view| Some(view.letters.as_ref()?.exchange)).collect();
-        let ahead: HashMap<&str, Vec<&str>> = self
+        let ahead: HashMap<&str, &Letters<'_>> = self
             .queues
             .iter()
             .filter_map(|view| Some((view.item.spec.name.as_str(), view.letters.as_ref()?)))
-            .map(|(name, letters)| (name, letters.reached.iter().map(|it| it.queue.as_str()).collect()))
             .collect();
+        // A ring that is meant goes through few queues.
         let comes_back = |name: &str| {
-            let next = ahead.get(name).map_or(&[][..], Vec::as_slice);
-            next.iter().any(|next| *next != name && ahead.get(next).is_some_and(|after| after.contains(&name)))
+            let mut next = ahead.get(name).into_iter().flat_map(|letters| letters.reached.iter().take(RING));
+            next.any(|next| next.queue != name && ahead.get(next.queue.as_str()).is_some_and(|it| it.reaches(name)))
         };
         let parts: Vec<Part> = self
             .queues
@@ -217,10 +260,40 @@ impl<'a> Subject<'a> {
             return queues;
         }
         // A pattern of inbound keys stands for keys that nobody wrote down: those that the exchange is bound with are tried.
-        for binding in self.out_of(exchange).iter().filter(|binding| overlap(key, &binding.spec.key)) {
-            queues.extend(self.routes.reach(exchange, &[&example(&binding.spec.key)], None));
+        for bound in self.keys.get(exchange).into_iter().flat_map(|keys| keys.near(key)) {
+            queues.extend(self.routes.reach(exchange, &[&example(bound)], None));
         }
         queues
+    }
+}
+
+/// Through how many queues a ring is looked for.
+const RING: usize = 100;
+
+impl<'a> Keys<'a> {
+    fn add(&mut self, key: &'a str) {
+        if has_wildcard(key) {
+            self.patterns.insert(key);
+        } else {
+            self.literal.insert(key);
+        }
+    }
+
+    /// The keys that can match what the pattern matches. Of thousands, only those that begin like it are looked at.
+    fn near(&self, pattern: &str) -> Vec<&'a str> {
+        let plain: usize = pattern.split('.').take_while(|word| !has_wildcard(word)).map(|word| word.len() + 1).sum();
+        let begin = pattern.get(..plain).unwrap_or(pattern);
+        // `a.#` matches `a` as well.
+        let bare = self.literal.get(begin.trim_end_matches('.')).filter(|_| plain > 0);
+        let like = self
+            .literal
+            .range::<str, _>((Bound::Included(begin), Bound::Unbounded))
+            .take_while(|key| key.starts_with(begin));
+        let literal = bare.into_iter().chain(like).filter(|key| topic_matches(pattern, key));
+        let patterns = self.patterns.iter().filter(|key| overlap(pattern, key));
+        let mut near: Vec<&'a str> = literal.copied().collect();
+        near.extend(patterns.copied());
+        near
     }
 }
 
@@ -248,7 +321,7 @@ impl<'a> View<'a> {
             exchange: own(exchange).or_else(|| set(exchange))?,
             key: own(key).or_else(|| set(key)),
             policy: policy.filter(|_| own(exchange).is_none()),
-            reached: Vec::new(),
+            reached: Rc::default(),
         })
     }
 

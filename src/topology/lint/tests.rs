@@ -214,3 +214,23 @@ fn virtual_hosts_of_one_file_have_nothing_to_do_with_each_other() {
     let nowhere = report.findings.iter().find(|finding| finding.rule.id == "dead-letters-go-nowhere");
     assert_eq!(nowhere.and_then(|finding| finding.vhost.as_deref()), Some("b"), "the exchange is in the other one");
 }
+
+#[test]
+fn thousands_of_queues_with_keys_of_their_own_are_looked_at_in_seconds() {
+    let mut sections = [Vec::new(), Vec::new()];
+    for number in 0..5000 {
+        sections[0].push(format!("{{'name': 'q{number}', ~, 'arguments': {{'x-dead-letter-exchange': 'dlx'}}}}"));
+        sections[0].push(format!("{{'name': 'q{number}.dlq', ~}}"));
+        for (source, to, key) in [("in", "", "*"), ("dlx", ".dlq", "x")] {
+            sections[1].push(format!(
+                "{{'source': '{source}', ~, 'destination': 'q{number}{to}', 'destination_type': 'queue', 'routing_key': 'a.{number}.{key}'}}"
+            ));
+        }
+    }
+    let exchanges = "{'name': 'in', ~, 'type': 'topic'}, {'name': 'dlx', ~, 'type': 'direct'}";
+    let (queues, bindings) = (sections[0].join(", "), sections[1].join(", "));
+    let started = std::time::Instant::now();
+    let found = whatever(&format!("'exchanges': [{exchanges}], 'queues': [{queues}], 'bindings': [{bindings}]"));
+    assert!(found.is_empty(), "{} findings", found.len());
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}

@@ -9,7 +9,7 @@ use crate::{
     terminal::{Closed, Terminal},
     topology::{
         lint::{Finding, Level, Report, Rule},
-        place::Sources,
+        place::{Positions, Sources},
     },
     views::table::Table,
 };
@@ -32,21 +32,22 @@ pub enum Format {
 /// # Errors
 /// When the reader has gone.
 pub fn show(terminal: &mut Terminal, report: &Report, sources: &Sources, format: Option<Format>) -> Result<(), Closed> {
+    let positions = &sources.positions();
     match format {
-        Some(Format::Sarif) => terminal.json(&sarif::document(report, sources)),
+        Some(Format::Sarif) => terminal.json(&sarif::document(report, positions)),
         Some(Format::Github) => {
             for finding in &report.findings {
-                terminal.line(&github::annotation(finding, sources))?;
+                terminal.line(&github::annotation(finding, positions))?;
             }
             Ok(())
         }
-        Some(Format::Json) => terminal.json(&document(report, sources)),
-        None if terminal.is_json() => terminal.json(&document(report, sources)),
-        None | Some(Format::Table) => table(terminal, report, sources),
+        Some(Format::Json) => terminal.json(&document(report, positions)),
+        None if terminal.is_json() => terminal.json(&document(report, positions)),
+        None | Some(Format::Table) => table(terminal, report, positions),
     }
 }
 
-fn table(terminal: &mut Terminal, report: &Report, sources: &Sources) -> Result<(), Closed> {
+fn table(terminal: &mut Terminal, report: &Report, positions: &Positions<'_>) -> Result<(), Closed> {
     let told = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let silenced = report.silenced.len();
     if report.findings.is_empty() {
@@ -59,7 +60,7 @@ fn table(terminal: &mut Terminal, report: &Report, sources: &Sources) -> Result<
     let mut table = Table::new(&["LEVEL", "RULE", "PLACE", "FINDING"]);
     for finding in &report.findings {
         let level = finding.level.word().to_owned();
-        table.row(terminal, [level, finding.rule.id.to_owned(), place(finding, sources), text(finding)]);
+        table.row(terminal, [level, finding.rule.id.to_owned(), place(finding, positions), text(finding)]);
     }
     for line in table.lines(terminal) {
         terminal.line(&line)?;
@@ -94,9 +95,9 @@ pub fn explain(terminal: &mut Terminal, rule: &Rule) -> Result<(), Closed> {
 }
 
 /// Where something was found: a place in a file, or the object on a broker.
-fn place(finding: &Finding, sources: &Sources) -> String {
+fn place(finding: &Finding, positions: &Positions<'_>) -> String {
     match finding.place {
-        Some(place) => sources.position(place).to_string(),
+        Some(place) => positions.of(place).to_string(),
         None => format!("{} {}", finding.kind, finding.object),
     }
 }
@@ -112,18 +113,18 @@ fn sentence(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-fn document(report: &Report, sources: &Sources) -> Value {
-    let findings: Vec<Value> = report.findings.iter().map(|finding| entry(finding, sources)).collect();
+fn document(report: &Report, positions: &Positions<'_>) -> Value {
+    let findings: Vec<Value> = report.findings.iter().map(|finding| entry(finding, positions)).collect();
     let silenced = report.silenced.iter().map(|(finding, because)| {
-        let mut entry = entry(finding, sources);
+        let mut entry = entry(finding, positions);
         entry["because"] = because.as_str().into();
         entry
     });
     json!({ "format": "evbus.lint/1", "findings": findings, "silenced": silenced.collect::<Vec<_>>() })
 }
 
-fn entry(finding: &Finding, sources: &Sources) -> Value {
-    let position = finding.place.map(|place| sources.position(place));
+fn entry(finding: &Finding, positions: &Positions<'_>) -> Value {
+    let position = finding.place.map(|place| positions.of(place));
     let (line, column) = (position.as_ref().map(|it| it.line), position.as_ref().map(|it| it.column));
     json!({
         "rule": finding.rule.id, "level": finding.level, "file": position.map(|it| it.file), "line": line,

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::topology::{
     lint::{Finding, Level, RULES, Report, Rule},
-    place::Sources,
+    place::Positions,
 };
 
-pub(super) fn document(report: &Report, sources: &Sources) -> Value {
-    let found = report.findings.iter().map(|finding| result(finding, sources));
+pub(super) fn document(report: &Report, positions: &Positions<'_>) -> Value {
+    let found = report.findings.iter().map(|finding| result(finding, positions));
     let silenced = report.silenced.iter().map(|(finding, because)| {
-        let mut result = result(finding, sources);
+        let mut result = result(finding, positions);
         result["suppressions"] = json!([{ "kind": "inSource", "justification": because }]);
         result
     });
@@ -45,10 +45,10 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-fn result(finding: &Finding, sources: &Sources) -> Value {
+fn result(finding: &Finding, positions: &Positions<'_>) -> Value {
     let object = json!({ "name": finding.object, "kind": finding.kind });
     let mut location = json!({ "logicalLocations": [object] });
-    if let Some(at) = finding.place.map(|place| sources.position(place)) {
+    if let Some(at) = finding.place.map(|place| positions.of(place)) {
         location["physicalLocation"] = json!({
             "artifactLocation": { "uri": uri(&at.file) },
             "region": { "startLine": at.line, "startColumn": at.column },
