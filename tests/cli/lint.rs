@@ -143,6 +143,9 @@ fn a_topology_may_be_json_too_and_definitions_stand_alone() {
     let topology = r#"{ "evbus": 1, "queues": { "q": {} } }"#;
     let folder = folder(&[("topology.json", topology), ("definitions.json", DEFINITIONS)]);
     assert_eq!(lint(folder.path(), &["topology.json"]).done().ends_with(0).out(), "nothing found\n");
+    fs::write(folder.path().join("mixed.json"), r#"{ "evbus": 1, "vhosts": [] }"#).expect("it is written");
+    let mixed = lint(folder.path(), &["mixed.json"]).done().ends_with(2);
+    assert!(mixed.err().contains("vhosts"), "what says evbus is a topology, and has no such key\n{}", mixed.whole());
     let both = lint(folder.path(), &["-f", "topology.json", "definitions.json"]).done().ends_with(2);
     assert!(
         both.err().contains("definitions.json is a definitions file, and stands beside others"),
