@@ -16,7 +16,7 @@ const RUNGS: usize = 100;
 /// The delays of a ladder, one for each attempt.
 pub(super) fn read(node: &Node, problems: &mut Vec<Problem>) -> Vec<Duration> {
     let time = |key: &str| node.get(key).and_then(|node| shape::time(node, key).ok());
-    let other = node.entries().iter().find(|entry| entry.key != "delays" && entry.key != "<<");
+    let other = node.entries().iter().find(|entry| entry.key != "delays");
     if let Some(delays) = node.entry("delays") {
         if let Some(other) = other {
             tell_once(

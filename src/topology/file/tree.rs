@@ -151,7 +151,7 @@ struct Frame {
 
 enum Open {
     List(Vec<Node>),
-    Map { entries: Vec<Entry>, seen: HashMap<String, Place>, key: Key },
+    Map { entries: Vec<Entry>, merges: Vec<Node>, seen: HashMap<String, Place>, key: Key },
 }
 
 /// The key whose value comes next.
@@ -159,6 +159,8 @@ enum Key {
     /// None yet: a key comes next.
     Awaited,
     Known(String, Place),
+    /// `<<`, without quotes: a map whose entries are taken over comes next.
+    Merge(Place),
     /// Not a word: that has been told, and its value goes with it.
     Unusable,
 }
@@ -173,6 +175,10 @@ impl Builder {
                     self.problems.push(foreign_tag(place(self.file, span)));
                 }
                 let place = place(self.file, span);
+                // In quotes it is a key like any other: a queue can be called so.
+                if plain && text == "<<" && self.awaits_key() {
+                    return self.merge_key(place);
+                }
                 let scalar = if plain && core != Some("str") { meaning(&text) } else { Scalar::Text };
                 self.complete(Node { place, value: Value::Scalar(text.into_owned(), scalar) }, anchor, 1)
             }
@@ -181,7 +187,8 @@ impl Builder {
                 Ok(())
             }
             Event::MappingStart(_, anchor, tag) => {
-                let open = Open::Map { entries: Vec::new(), seen: HashMap::new(), key: Key::Awaited };
+                let open =
+                    Open::Map { entries: Vec::new(), merges: Vec::new(), seen: HashMap::new(), key: Key::Awaited };
                 self.open(anchor, span, tag.is_some(), open);
                 Ok(())
             }
@@ -191,7 +198,7 @@ impl Builder {
                 let place = Place { file: self.file, start: frame.start, end };
                 let value = match frame.open {
                     Open::List(items) => Value::List(items),
-                    Open::Map { entries, .. } => Value::Map(merged(entries, &mut self.problems)),
+                    Open::Map { entries, merges, .. } => Value::Map(merged(entries, merges, &mut self.problems)),
                 };
                 let weight = self.nodes - frame.before + 1;
                 self.complete(Node { place, value }, frame.anchor, weight)
@@ -223,6 +230,21 @@ impl Builder {
         self.stack.push(Frame { anchor, start: place.start, before: self.nodes, open });
     }
 
+    fn awaits_key(&self) -> bool {
+        matches!(self.stack.last(), Some(Frame { open: Open::Map { key: Key::Awaited, .. }, .. }))
+    }
+
+    fn merge_key(&mut self, place: Place) -> Result<(), Problem> {
+        self.nodes += 1;
+        if self.nodes > NODES {
+            return Err(self.too_many(place));
+        }
+        if let Some(Frame { open: Open::Map { key, .. }, .. }) = self.stack.last_mut() {
+            *key = Key::Merge(place);
+        }
+        Ok(())
+    }
+
     fn too_many(&self, place: Place) -> Problem {
         if self.anchors.is_empty() {
             Problem::new(format!("this file has more than {NODES} values"), place).label("too many")
@@ -248,33 +270,30 @@ impl Builder {
         };
         match &mut frame.open {
             Open::List(items) => items.push(node),
-            Open::Map { entries, seen, key } => match std::mem::replace(key, Key::Awaited) {
+            Open::Map { entries, merges, seen, key } => match std::mem::replace(key, Key::Awaited) {
                 Key::Awaited => *key = as_key(node, &mut self.problems),
                 Key::Unusable => (),
-                Key::Known(key, place) => {
-                    let merge = key == "<<";
-                    match seen.get(&key) {
-                        Some(first) if !merge => self.problems.push(
-                            Problem::new(format!("`{key}` is there twice"), place)
-                                .label("again here")
-                                .also(*first, "first here"),
-                        ),
-                        _ => {
-                            seen.insert(key.clone(), place);
-                            // What is not written has the place of its key: there is no other.
-                            let node = if node.is_null() && node.place.start >= node.place.end {
-                                Node { place, ..node }
-                            } else {
-                                node
-                            };
-                            entries.push(Entry { key, place, node });
-                        }
+                Key::Merge(place) => merges.push(placed(node, place)),
+                Key::Known(key, place) => match seen.get(&key) {
+                    Some(first) => self.problems.push(
+                        Problem::new(format!("`{key}` is there twice"), place)
+                            .label("again here")
+                            .also(*first, "first here"),
+                    ),
+                    None => {
+                        seen.insert(key.clone(), place);
+                        entries.push(Entry { key, place, node: placed(node, place) });
                     }
-                }
+                },
             },
         }
         Ok(())
     }
+}
+
+/// What is not written has the place of its key: there is no other.
+fn placed(node: Node, key: Place) -> Node {
+    if node.is_null() && node.place.start >= node.place.end { Node { place: key, ..node } } else { node }
 }
 
 fn foreign_tag(place: Place) -> Problem {
@@ -300,15 +319,11 @@ fn as_key(node: Node, problems: &mut Vec<Problem>) -> Key {
 }
 
 /// The entries of a map with those that `<<` brings in; what stands in the map itself goes first.
-fn merged(entries: Vec<Entry>, problems: &mut Vec<Problem>) -> Vec<Entry> {
-    if !entries.iter().any(|entry| entry.key == "<<") {
-        return entries;
-    }
-    let (merges, mut own): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
+fn merged(mut own: Vec<Entry>, merges: Vec<Node>, problems: &mut Vec<Problem>) -> Vec<Entry> {
     for merge in merges {
-        let maps = match merge.node.value {
+        let maps = match merge.value {
             Value::List(items) => items,
-            _ => vec![merge.node],
+            _ => vec![merge],
         };
         for map in maps {
             match map.value {
@@ -359,6 +374,16 @@ mod tests {
         assert!(root.is_none() && problems.len() == 1, "{problems:?}");
         assert!(problems[0].message.contains("aliases"), "{problems:?}");
         assert!(started.elapsed().as_secs() < 5);
+    }
+
+    #[test]
+    fn a_key_in_quotes_is_a_key_even_where_it_is_the_word_of_a_merge() {
+        let (root, problems) = read("x: &x {a: 1}\ny: {\"<<\": *x, b: <<}\n", 0);
+        assert!(problems.is_empty(), "{problems:?}");
+        let root = root.expect("it is a file");
+        let keys: Vec<&str> =
+            root.get("y").map_or(&[][..], Node::entries).iter().map(|entry| entry.key.as_str()).collect();
+        assert_eq!(keys, ["<<", "b"]);
     }
 
     #[test]
