@@ -230,10 +230,12 @@ impl Expansion<'_> {
         let quorum =
             |queue: &&Wish<QueueSpec>| queue.role == Role::DeadLetters && kind(&queue.spec) == QueueType::Quorum;
         let names = self.wanted.queues.iter().filter(quorum).map(|queue| queue.spec.name.as_str());
-        let names: Vec<&str> = names.chain(staying.iter().map(String::as_str)).collect();
+        let mut names: Vec<&str> = names.chain(staying.iter().map(String::as_str)).collect();
         if names.is_empty() {
             return;
         }
+        // The order of the services in the file is none of the broker's business, also where there are several patterns.
+        names.sort_unstable();
         let place = self.wanted.queues.iter().find(quorum).map(|first| first.place).unwrap_or_default();
         for (at, pattern) in pattern::exactly(&names).into_iter().enumerate() {
             let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
@@ -288,9 +290,17 @@ impl Expansion<'_> {
             };
             self.wanted.queues.push(Wish { spec, role: Role::Listed, because: because(), place: queue.name.place });
         }
+        let mut seen: HashMap<(String, String, bool, String), Vec<Table>> = HashMap::new();
+        let identity =
+            |spec: &BindingSpec| (spec.source.clone(), spec.destination.clone(), spec.to_queue, spec.key.clone());
+        for wish in &self.wanted.bindings {
+            seen.entry(identity(&wish.spec)).or_default().push(wish.spec.arguments.clone());
+        }
         for binding in &self.topology.bindings {
             let spec = binding.spec.clone();
-            if !self.wanted.bindings.iter().any(|other| other.spec == spec) {
+            let others = seen.entry(identity(&spec)).or_default();
+            if !others.contains(&spec.arguments) {
+                others.push(spec.arguments.clone());
                 self.wanted.bindings.push(Wish { spec, role: Role::Listed, because: because(), place: binding.from });
             }
         }
