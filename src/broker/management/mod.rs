@@ -90,6 +90,12 @@ mod lenient {
         object(deserializer).map(Some)
     }
 
+    /// Whether it is so. Broker fact (4.0.5): of an exchange that was imported from definitions which do not say it, the answer is
+    /// the text "undefined", and it behaves as if it were not.
+    pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+        Ok(Value::deserialize(deserializer)? == Value::Bool(true))
+    }
+
     /// A count; anything else is unknown.
     pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         Ok(Value::deserialize(deserializer)?.as_u64())

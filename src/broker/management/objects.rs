@@ -16,10 +16,13 @@ pub struct ExchangeInfo {
     #[serde(rename = "type")]
     pub kind: String,
     /// Survives a restart.
+    #[serde(deserialize_with = "lenient::flag")]
     pub durable: bool,
     /// Goes with its last binding.
+    #[serde(deserialize_with = "lenient::flag")]
     pub auto_delete: bool,
     /// Takes messages from other exchanges only.
+    #[serde(deserialize_with = "lenient::flag")]
     pub internal: bool,
     /// Its arguments.
     #[serde(deserialize_with = "lenient::object")]
