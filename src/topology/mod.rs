@@ -16,6 +16,7 @@
 //! | has a broker moved since a plan was saved | `saved` |
 //! | which policy is in force, and which is hidden | `policies` |
 //! | what has a virtual host, whoever tells of it | `objects` |
+//! | how is what a broker has written as a file | `export` |
 //! | which names clash | `clashes` |
 //! | what are objects as somebody wants them | `spec` |
 //! | what is too much for a queue | `review` |
@@ -27,6 +28,7 @@ mod clashes;
 pub mod definitions;
 pub mod diff;
 pub mod expand;
+pub mod export;
 pub mod file;
 pub mod lint;
 pub mod objects;

@@ -282,8 +282,9 @@ pub(in crate::topology) fn words(field: &Field) -> String {
     }
     match field {
         Field::Bool(flag) => flag.to_string(),
-        Field::F32(number) => f64::from(*number).to_string(),
-        Field::F64(number) => number.to_string(),
+        // 5.0 is not 5: to the broker these are two arguments, and can be two bindings.
+        Field::F32(number) => format!("{:?}", f64::from(*number)),
+        Field::F64(number) => format!("{number:?}"),
         Field::Text(bytes) => format!("{:?}", String::from_utf8_lossy(bytes)),
         Field::Array(items) => format!("[{}]", items.iter().map(words).collect::<Vec<_>>().join(", ")),
         Field::Table(table) => {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use self::compare::words;
 use self::compare::{Names, compare, create};
 use super::{
-    expand::Role,
+    expand::{Role, Wanted},
     order::{Object, Step},
     owned::Ownership,
     plan::{Action, Blocked, Change, Plan},
@@ -78,12 +78,59 @@ impl Observed {
         self.bindings.insert(identity(&binding), binding);
     }
 
-    /// Its bindings.
+    /// Its bindings, by source, destination and key.
     pub fn bindings(&self) -> impl Iterator<Item = &BindingSpec> {
         self.bindings.values()
     }
 
-    fn has(&self, binding: &BindingSpec) -> bool {
+    /// Keeps the bindings that this holds for.
+    pub fn keep_bindings(&mut self, keep: impl Fn(&BindingSpec) -> bool) {
+        self.bindings.retain(|_, binding| keep(binding));
+    }
+
+    /// What a broker would have that has all that is wanted and nothing else.
+    #[must_use]
+    pub fn of(wanted: &Wanted) -> Observed {
+        let mut all = Observed::default();
+        all.exchanges.extend(wanted.exchanges.iter().map(|wish| (wish.spec.name.clone(), wish.spec.clone())));
+        all.queues.extend(wanted.queues.iter().map(|wish| (wish.spec.name.clone(), wish.spec.clone())));
+        all.policies.extend(wanted.policies.iter().map(|wish| (wish.spec.name.clone(), wish.spec.clone())));
+        wanted.bindings.iter().for_each(|wish| all.bind(wish.spec.clone()));
+        all
+    }
+
+    /// Whether both have the same exchanges, queues, bindings and policies, to the last argument.
+    #[must_use]
+    pub fn is_same(&self, other: &Observed) -> bool {
+        self.exchanges == other.exchanges
+            && self.queues == other.queues
+            && self.bindings == other.bindings
+            && self.policies == other.policies
+    }
+
+    /// Whether this has everything that the other has, to the last argument.
+    #[must_use]
+    pub fn includes(&self, other: &Observed) -> bool {
+        fn all<T: PartialEq>(own: &BTreeMap<String, T>, other: &BTreeMap<String, T>) -> bool {
+            other.iter().all(|(name, object)| own.get(name) == Some(object))
+        }
+        all(&self.exchanges, &other.exchanges)
+            && all(&self.queues, &other.queues)
+            && all(&self.bindings, &other.bindings)
+            && all(&self.policies, &other.policies)
+    }
+
+    /// Leaves away what the other has.
+    pub fn without(&mut self, other: &Observed) {
+        self.exchanges.retain(|name, _| !other.exchanges.contains_key(name));
+        self.queues.retain(|name, _| !other.queues.contains_key(name));
+        self.bindings.retain(|name, _| !other.bindings.contains_key(name));
+        self.policies.retain(|name, _| !other.policies.contains_key(name));
+    }
+
+    /// Whether it has this binding, to the last argument.
+    #[must_use]
+    pub fn has(&self, binding: &BindingSpec) -> bool {
         self.bindings.contains_key(&identity(binding))
     }
 

@@ -21,6 +21,7 @@ mod values;
 
 use std::{collections::HashSet, path::Path};
 
+pub(in crate::topology) use format::of_work_queues as is_for_work_queues;
 pub use model::{
     Alerts, Argument, Audit, Binding, DeadLetters, Event, EventVersion, Exchange, Naming, Policy, Queue, Service,
     Silence, Subscription, Topology,
@@ -98,6 +99,22 @@ impl File {
             problems.extend(clashes::clashes(&topology).into_iter().filter(|problem| !told.contains(&problem.place)));
         }
         if problems.is_empty() { Ok(File { topology, sources }) } else { Err(Malformed { problems, sources }) }
+    }
+}
+
+/// Whether a word that is not in quotes is text, and not a number, true, false or nothing.
+pub(in crate::topology) fn means_text(word: &str) -> bool {
+    syntax::meaning(word) == tree::Scalar::Text
+}
+
+/// What a text says, whatever it is about.
+#[cfg(test)]
+pub(in crate::topology) fn read_back(text: &str) -> Result<serde_json::Value, String> {
+    decode(text.as_bytes(), 0).map_err(|undecoded| undecoded.1.message)?;
+    let (tree, problems) = tree::read(text, 0);
+    match (tree, problems.first()) {
+        (Some(node), None) => Ok(values::json(&node)),
+        (_, problem) => Err(problem.map_or_else(String::new, |problem| problem.message.clone())),
     }
 }
 
