@@ -49,6 +49,7 @@ complete -c evbus -n "__fish_evbus_needs_command" -f -a "init" -d 'Write a comme
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "lint" -d 'Check the topology file offline'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "plan" -d 'Show what apply would change, and why'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "apply" -d 'Make the broker match the topology file'
+complete -c evbus -n "__fish_evbus_needs_command" -f -a "export" -d 'Write a live virtual host as a topology file'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "route" -d 'Say which queues would get an event, and through which bindings'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "publish" -d 'Send events in the bus\'s envelope, checked against the catalog'
 complete -c evbus -n "__fish_evbus_needs_command" -f -a "tail" -d 'Show events as they pass, harmlessly'
@@ -157,6 +158,29 @@ complete -c evbus -n "__fish_evbus_using_subcommand apply" -s v -l verbose -d 'S
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l out -d 'Write to this file and not to stdout; one that exists is left as it is' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand export" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand export" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l services -d 'Write queues that have exactly the shape of a service, with all that belongs to them, as services'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l force -d 'Write over a file that exists'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l exchange -d 'The exchange [default: the topology file\'s bus]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l headers -d 'A header that headers exchanges look at; may be repeated. n=1 is a number, n=\'"1"\' and n=one are texts' -r
 complete -c evbus -n "__fish_evbus_using_subcommand route" -l broker-version -d 'The series of RabbitMQ that the topology file is for' -r

@@ -3,7 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    commands::{apply, demo, dlq, doctor, init, lint, plan, publish, queues, route, sandbox, tail},
+    commands::{apply, demo, dlq, doctor, export, init, lint, plan, publish, queues, route, sandbox, tail},
     settings::Globals,
 };
 
@@ -31,6 +31,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Make the broker match the topology file
     Apply(apply::Args),
+    /// Write a live virtual host as a topology file
+    Export(export::Args),
     /// Say which queues would get an event, and through which bindings
     Route(route::Args),
     /// Send events in the bus's envelope, checked against the catalog
@@ -52,7 +54,7 @@ pub enum Command {
 
 /// The headings under which the help lists the commands, and which stand where.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Topology", &["init", "lint", "plan", "apply", "route"]),
+    ("Topology", &["init", "lint", "plan", "apply", "export", "route"]),
     ("Events", &["publish", "tail"]),
     ("Operate", &["queues", "doctor"]),
     ("Dead letters", &["dlq"]),

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod export;
 pub mod init;
 pub mod lint;
 pub mod plan;
@@ -147,6 +148,7 @@ async fn dispatch(command: &Command, context: &mut Context) -> Outcome {
         Command::Demo(args) => demo::run(args, context).await,
         Command::Dlq(command) => dlq::run(command, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
         Command::Init(args) => init::run(args, context),
         Command::Lint(args) => lint::run(args, context).await,
         Command::Plan(args) => plan::run(args, context).await,

@@ -5,6 +5,7 @@ pub mod apply;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod export;
 pub mod lint;
 pub mod lock;
 pub mod observe;

@@ -4,6 +4,7 @@ pub mod apply;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;
+pub mod export;
 pub mod lint;
 pub mod plan;
 pub mod publish;

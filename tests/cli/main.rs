@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod export;
 mod help;
 mod lint;
 mod route;

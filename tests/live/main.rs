@@ -16,6 +16,7 @@ mod dlq_loss;
 mod dlq_purge;
 mod dlq_replay;
 mod doctor;
+mod export;
 mod fidelity;
 mod foreign;
 mod limits;

@@ -8,7 +8,7 @@ mod server;
 
 use super::{Error, http::Http};
 
-pub use objects::{BindingInfo, ExchangeInfo, GlobalParameter, Policy};
+pub use objects::{BindingInfo, ExchangeInfo, GlobalParameter, Parameter, Policy};
 pub use queues::{Columns, Consumer, QueueInfo, QueuePage};
 pub use server::{NodeState, Overview, Permissions, WhoAmI};
 

@@ -82,6 +82,18 @@ pub struct GlobalParameter {
     pub value: Value,
 }
 
+/// A parameter of a virtual host: a shovel, a federation upstream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Parameter {
+    /// What reads it: `shovel`.
+    pub component: String,
+    /// Its name.
+    pub name: String,
+    /// Its virtual host.
+    pub vhost: String,
+}
+
 impl Management {
     /// Every global parameter.
     ///
@@ -130,6 +142,14 @@ impl Management {
     /// See [`Error`].
     pub async fn operator_policies(&self, vhost: &str) -> Result<Vec<Policy>, Error> {
         self.http.get(&["operator-policies", vhost], &[]).await
+    }
+
+    /// Every parameter of every virtual host that the user may see.
+    ///
+    /// # Errors
+    /// [`Error::ManagementTag`] without the policymaker tag.
+    pub async fn parameters(&self) -> Result<Vec<Parameter>, Error> {
+        self.http.get(&["parameters"], &[]).await
     }
 
     /// Creates or replaces a policy. When it returns, the queues concerned have taken it over.

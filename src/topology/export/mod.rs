@@ -33,6 +33,8 @@ pub struct Export {
     pub left_out: Vec<LeftOut>,
     /// How many services there are in it.
     pub services: usize,
+    /// How many queues have the shape of a service and are listed, since the policy of their dead letter queues is missing.
+    pub uncovered: usize,
     /// Why there are no services in it, where they were asked for.
     pub without_services: Option<&'static str>,
     /// What the reader of files has against the whole of it, where it is too large.
@@ -56,18 +58,19 @@ pub fn export(observed: &Observed, request: Request<'_>) -> Export {
     let Request { vhost, version, services } = request;
     let idle = Idle::of(observed, version);
     let (objects, left_out) = sift::sift(observed, &idle, version);
-    let mut export = Export { entries: Vec::new(), left_out, services: 0, without_services: None, unreadable: None };
+    let mut export =
+        Export { entries: Vec::new(), left_out, services: 0, uncovered: 0, without_services: None, unreadable: None };
     let head = [Entry::new("evbus", Node::Integer(1)), Entry::new("vhost", Node::text(vhost))];
     if services {
         match services::find(&objects, version, &idle) {
             Ok(bus) => {
                 let mut rest = objects.clone();
                 rest.without(&bus.objects);
-                let services = bus.services;
+                let (services, uncovered) = (bus.services, bus.uncovered);
                 let entries: Vec<Entry> =
                     head.iter().cloned().chain(bus.entries).chain(raw::sections(&rest, &idle)).collect();
                 if understood(&entries, version).is_ok_and(|back| back.is_same(&objects)) {
-                    export.services = services;
+                    (export.services, export.uncovered) = (services, uncovered);
                     export.entries = entries;
                     return export;
                 }

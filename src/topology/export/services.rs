@@ -33,6 +33,8 @@ pub(super) struct Bus {
     pub(super) objects: Observed,
     /// How many services there are.
     pub(super) services: usize,
+    /// How many more there would be if the policy of their dead letter queues were as it is made for services.
+    pub(super) uncovered: usize,
 }
 
 /// The bus of a broker with the services on it: the one with the most, if there are several.
@@ -49,10 +51,12 @@ pub(super) fn find(observed: &Observed, version: Version, idle: &Idle<'_>) -> Re
         if services.is_empty() || best.as_ref().is_some_and(|best| best.services >= services.len()) {
             continue;
         }
+        let all = services.len();
         let found = parts.bus(&services, version).or_else(|| {
             // Services that left their file and are still there have no part in its policy.
             services.retain(|service| parts.is_covered(service));
-            parts.bus(&services, version)
+            let bus = parts.bus(&services, version)?;
+            Some(Bus { uncovered: all - services.len(), ..bus })
         });
         match found {
             Some(bus) if best.as_ref().is_none_or(|best| best.services < bus.services) => best = Some(bus),
@@ -211,11 +215,11 @@ impl<'a> Parts<'a> {
         for audit in self.streams() {
             let with: Vec<Entry> = entries.iter().cloned().chain([audit]).collect();
             if let Some(objects) = exact(&with) {
-                return Some(Bus { entries: with, objects, services: services.len() });
+                return Some(Bus { entries: with, objects, services: services.len(), uncovered: 0 });
             }
         }
         let objects = exact(&entries)?;
-        Some(Bus { entries, objects, services: services.len() })
+        Some(Bus { entries, objects, services: services.len(), uncovered: 0 })
     }
 
     /// Streams that hear every event, each as the audit stream it would be.

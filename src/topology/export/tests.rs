@@ -233,7 +233,7 @@ fn a_service_that_left_its_file_and_is_still_there_keeps_no_other_from_being_one
     all.policies.clone_from(&rest.policies);
     let export = exported(&all, V4, true);
     let yaml = export.yaml("");
-    assert_eq!(export.services, 1, "{yaml}");
+    assert_eq!((export.services, export.uncovered), (1, 1), "{yaml}");
     assert!(back(&yaml, V4).is_same(&all) && yaml.contains("\n  b.dlq: { type: quorum }\n"), "{yaml}");
 }
 
