@@ -11,6 +11,7 @@ use super::{
     expand::kind,
     order::{Object, Step},
     plan::{Action, Change},
+    policy::{is_for, is_for_exchanges, is_passed_over},
     spec::PolicySpec,
 };
 
@@ -35,7 +36,7 @@ impl<'a> InForce<'a> {
     /// All that would apply, the one that does first.
     fn matching(&self, target: &Target<'_>) -> impl Iterator<Item = &'a PolicySpec> {
         let fits = |(pattern, policy): &&(Regex, &PolicySpec)| {
-            target.takes(&policy.apply_to) && pattern.is_match(target.name).unwrap_or(false)
+            target.takes(policy) && pattern.is_match(target.name).unwrap_or(false)
         };
         self.0.iter().filter(fits).map(|(_, policy)| *policy)
     }
@@ -51,13 +52,14 @@ pub struct Target<'a> {
 }
 
 impl Target<'_> {
-    fn takes(&self, apply_to: &str) -> bool {
-        match (apply_to, self.queue) {
-            ("" | "all", _) | ("queues", Some(_)) | ("exchanges", None) => true,
-            ("classic_queues", Some(kind)) => kind == QueueType::Classic,
-            ("quorum_queues", Some(kind)) => kind == QueueType::Quorum,
-            ("streams", Some(kind)) => kind == QueueType::Stream,
-            _ => false,
+    /// Whether a policy can be in force on it. Broker fact (3.10, 4.0, 4.3): one key that a type of queue does not take makes the
+    /// broker pass over the whole policy there.
+    fn takes(&self, policy: &PolicySpec) -> bool {
+        match self.queue {
+            Some(kind) => {
+                is_for(&policy.apply_to, kind) && !policy.definition.keys().any(|key| is_passed_over(key, kind))
+            }
+            None => is_for_exchanges(&policy.apply_to),
         }
     }
 }

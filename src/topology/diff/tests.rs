@@ -144,6 +144,11 @@ fn a_policy_that_hides_or_is_hidden_is_told_with_the_keys_that_have_no_effect() 
         "{found:?}"
     );
     assert!(found[0].contains("delivery-limit has no effect there"), "{found:?}");
+    // One key that quorum queues do not take, and the broker passes over the whole policy there.
+    let mut lazy = policy("everything", "^t", 200);
+    lazy.definition.insert("queue-mode".to_owned(), "lazy".into());
+    observed.policies.insert("everything".to_owned(), lazy);
+    assert!(warnings(&observed).is_empty());
     // Before it is applied, what it will take the place of.
     observed.policies.insert("everything".to_owned(), policy("everything", "", 1));
     assert!(warnings(&observed).is_empty(), "it has been so all the time");
