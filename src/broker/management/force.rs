@@ -8,7 +8,13 @@ use fancy_regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Management, Policy, QueueInfo};
-use crate::broker::Error;
+use crate::{
+    broker::Error,
+    topology::{
+        argument::QueueType,
+        policy::{is_for, is_passed_over},
+    },
+};
 
 impl Management {
     /// Says what is in force where the statistics do not yet.
@@ -45,12 +51,12 @@ impl Policies {
     }
 
     fn on(&self, queue: &QueueInfo) -> Option<&Policy> {
-        let applies = |policy: &Policy| match policy.apply_to.as_str() {
-            "" | "all" | "queues" => true,
-            "classic_queues" => queue.kind.as_deref() == Some("classic"),
-            "quorum_queues" => queue.kind.as_deref() == Some("quorum"),
-            "streams" => queue.kind.as_deref() == Some("stream"),
-            _ => false,
+        let kind = queue.kind.as_deref().and_then(QueueType::from_word);
+        let takes = |policy: &Policy, kind| !policy.definition.keys().any(|key| is_passed_over(key, kind));
+        let applies = |policy: &Policy| match kind {
+            Some(kind) => is_for(&policy.apply_to, kind) && takes(policy, kind),
+            // What is of no known type takes what is for every queue.
+            None => matches!(policy.apply_to.as_str(), "" | "all" | "queues"),
         };
         let matches = |pattern: &Regex| pattern.is_match(&queue.name).unwrap_or(false);
         self.0.iter().find(|(pattern, policy)| applies(policy) && matches(pattern)).map(|(_, policy)| policy)
@@ -86,12 +92,17 @@ mod tests {
             policy("exchanges", "dlq", "exchanges", 9),
             policy("high", r"^(?:a|b)\.dlq$", "quorum_queues", 5),
             policy("unreadable", "(", "all", 99),
+            // A quorum queue does not take this key, and the broker passes over the whole policy there.
+            Policy {
+                definition: Map::from_iter([("queue-mode".to_owned(), json!("lazy"))]),
+                ..policy("lazy", r"^a\.dlq$", "queues", 50)
+            },
         ]);
         let on = |name: &str, kind: &str| {
             let queue = QueueInfo { name: name.into(), kind: Some(kind.into()), ..QueueInfo::default() };
             policies.on(&queue).map(|policy| policy.name.clone()).unwrap_or_default()
         };
-        assert_eq!([on("a.dlq", "quorum"), on("a.dlq", "classic"), on("c.dlq", "quorum")], ["high", "low", "low"]);
+        assert_eq!([on("a.dlq", "quorum"), on("a.dlq", "classic"), on("c.dlq", "quorum")], ["high", "lazy", "low"]);
     }
 
     #[test]
