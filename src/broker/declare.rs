@@ -131,6 +131,16 @@ impl Connection {
         self.once("configure", async |channel| channel.queue_delete(name, QueueDeleteOptions::default()).await).await
     }
 
+    /// Deletes a classic queue that holds no message; the broker itself sees to it that none is lost.
+    ///
+    /// # Errors
+    /// [`Error::Precondition`] when it holds one; no permission; a lost connection.
+    pub async fn delete_empty_queue(&self, queue: &str) -> Result<(), Error> {
+        let name = wire::short("a queue name", queue)?;
+        let options = QueueDeleteOptions { if_empty: true, ..QueueDeleteOptions::default() };
+        self.once("configure", async |channel| channel.queue_delete(name, options).await.map(drop)).await
+    }
+
     /// What a passive declaration tells of a queue; `None` when there is no such queue.
     ///
     /// # Errors

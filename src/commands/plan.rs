@@ -47,6 +47,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             vhost: broker.vhost().to_owned(),
             cluster: planned.cluster.clone(),
             seen: planned.seen.clone(),
+            changes: saved::changes(plan),
         };
         super::saved::write(path, &views::plan::saved(plan, &broker.identity(), request.name(), &basis))?;
     }

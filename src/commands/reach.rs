@@ -14,7 +14,8 @@ use crate::{
 pub struct Reach {
     /// Delete what was made for this file's name before and is no longer in the file
     ///
-    /// Never a queue that holds messages or has consumers, and never what somebody else has made.
+    /// Never a queue that holds messages or has consumers, and never what somebody else has made, but for bindings to a queue, which go
+    /// with it.
     #[arg(long)]
     prune: bool,
 

@@ -42,7 +42,7 @@ impl From<Error> for Failure {
                 let them = if claimed.len() == 1 { "an object".to_owned() } else { format!("{} objects", claimed.len()) };
                 let mut failure = Failure::new("claimed", format!("the file wants {them} that another file has made"));
                 failure.causes = causes;
-                failure.hint("take it out of one of the files, or apply both as one topology: evbus apply -f ONE -f OTHER")
+                failure.hint("take it out of one of the files: out of the other one it goes with evbus apply --prune. Where a file got another name, delete the global parameter evbus.VHOST.OLDNAME: what OLDNAME made belongs to nobody then")
             }
             Error::Moved(moved) => {
                 let mut failure = Failure::new("moved", "the broker is not as it was when the plan was saved");

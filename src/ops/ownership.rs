@@ -23,7 +23,7 @@ pub enum Error {
         source: io::Error,
     },
     /// A record is not one that this evbus can read: overwriting it would forget what it says.
-    #[error("{place} holds no record that can be read: {because}")]
+    #[error("{place} holds no record that can be read")]
     Unreadable {
         /// The file, or the global parameter.
         place: String,
@@ -60,13 +60,15 @@ pub struct Records {
     /// Who owns what.
     pub ownership: Ownership,
     keeper: Keeper,
+    /// What to know of records that cannot be read.
+    pub warnings: Vec<String>,
 }
 
 impl Records {
     /// Nothing is known, for that reason, and nothing is written down.
     #[must_use]
     pub fn unknown(why: &str) -> Records {
-        Records { ownership: Ownership::default(), keeper: Keeper::Nobody(why.to_owned()) }
+        Records { ownership: Ownership::default(), keeper: Keeper::Nobody(why.to_owned()), warnings: Vec::new() }
     }
 
     /// What is known of a broker's virtual host, for a file of that name.
@@ -76,18 +78,27 @@ impl Records {
     pub async fn load(broker: &Broker, name: Option<&str>, state: Option<&Path>) -> Result<Records, Error> {
         let mut ownership = Ownership::default();
         let mut keeper = Keeper::Broker;
+        let mut warnings = Vec::new();
         match broker.management().global_parameters().await {
             Ok(parameters) => {
-                for parameter in parameters.iter().filter(|parameter| parameter.value["format"] == FORMAT) {
-                    let place = || format!("the global parameter {}", parameter.name);
-                    let record = read(&parameter.value.to_string(), place)?;
-                    if record.vhost != broker.vhost() {
-                        continue;
-                    }
-                    if Some(record.name.as_str()) == name {
-                        ownership.record = Some(record);
-                    } else {
-                        ownership.others.extend(record.ids().map(|id| (id.clone(), record.name.clone())));
+                let own = name.map(|name| key(broker.vhost(), name));
+                for parameter in parameters {
+                    let place = format!("the global parameter {}", parameter.name);
+                    let is_record = parameter.value["format"].as_str().is_some_and(|format| format.starts_with(KIND));
+                    let read = read(&parameter.value.to_string(), &place);
+                    match read {
+                        Ok(record) if record.vhost != broker.vhost() => (),
+                        Ok(record) if Some(record.name.as_str()) == name => ownership.record = Some(record),
+                        Ok(record) => {
+                            ownership.others.extend(record.ids().map(|id| (id.clone(), record.name.clone())));
+                        }
+                        // It would be written over.
+                        Err(error) if own.as_ref() == Some(&parameter.name) => return Err(error),
+                        Err(_) if is_record && parameter.name.starts_with(&key(broker.vhost(), "")) => {
+                            warnings
+                                .push(format!("{place} cannot be read: what it says belongs to others is not known"));
+                        }
+                        Err(_) => (),
                     }
                 }
             }
@@ -98,7 +109,7 @@ impl Records {
         }
         let Some(name) = name else {
             ownership.record = None;
-            return Ok(Records { ownership, keeper: Keeper::Nobody("the file has no name".to_owned()) });
+            return Ok(Records { ownership, keeper: Keeper::Nobody("the file has no name".to_owned()), warnings });
         };
         if let Some(path) = state {
             keeper = Keeper::File(path.to_owned());
@@ -107,7 +118,7 @@ impl Records {
         if !matches!(keeper, Keeper::Nobody(_)) {
             ownership.record.get_or_insert_with(|| Record::new(name, broker.vhost()));
         }
-        Ok(Records { ownership, keeper })
+        Ok(Records { ownership, keeper, warnings })
     }
 
     /// Why nothing is known of what was made before; `None` where it is known.
@@ -134,7 +145,7 @@ impl Records {
                     place: "the record".to_owned(),
                     because: error.to_string(),
                 })?;
-                let name = format!("evbus.{}.{}", record.vhost, record.name);
+                let name = key(&record.vhost, &record.name);
                 broker.management().put_global_parameter(&GlobalParameter { name, value }).await?;
             }
         }
@@ -143,8 +154,16 @@ impl Records {
     }
 }
 
-fn read(text: &str, place: impl Fn() -> String) -> Result<Record, Error> {
-    let unreadable = |because: String| Error::Unreadable { place: place(), because };
+/// What the format of every record begins with, also of one that a newer evbus has written.
+const KIND: &str = "evbus.owned/";
+
+/// The global parameter of a name. A dot in the virtual host's name is escaped: what follows it would read as a part of the other.
+fn key(vhost: &str, name: &str) -> String {
+    format!("evbus.{}.{name}", vhost.replace('%', "%25").replace('.', "%2E"))
+}
+
+fn read(text: &str, place: &str) -> Result<Record, Error> {
+    let unreadable = |because: String| Error::Unreadable { place: place.to_owned(), because };
     let record: Record = serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
     if record.format == FORMAT { Ok(record) } else { Err(unreadable(format!("its format is {:?}", record.format))) }
 }
@@ -156,7 +175,7 @@ fn from_file(path: &Path, name: &str, vhost: &str) -> Result<Option<Record>, Err
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::File { path: shown, source }),
     };
-    let record = read(&text, || shown.clone())?;
+    let record = read(&text, &shown)?;
     if record.name != name || record.vhost != vhost {
         return Err(Error::Foreign { path: shown, name: record.name, vhost: record.vhost });
     }

@@ -150,6 +150,12 @@ pub(super) async fn compare(
         steps = self::steps(&request.topology, version, &staying)?;
         plan = diff::diff(&steps, &observed, version, &scope);
     }
+    let moved =
+        request.basis.as_ref().map(|basis| saved::other(&basis.changes, &saved::changes(&plan))).unwrap_or_default();
+    if !moved.is_empty() {
+        return Err(Error::Moved(moved));
+    }
+    plan.warnings.extend(records.warnings.iter().cloned());
     if let Some(why) = records.why_unknown().filter(|_| request.name().is_some()) {
         plan.warnings.push(format!(
             "{why}: what was made for this name before is not known, and what is made now is not written down. --state FILE keeps it in a file"
@@ -170,22 +176,21 @@ fn is_queue(object: &Object) -> bool {
 
 /// What is in these queues, and who reads them.
 ///
-/// Broker fact (3.10, 4.0, 4.3): what is ready can be had as it is now; what is held and what waits to be dead-lettered is, of a quorum
-/// queue, as it was up to five seconds ago.
+/// Broker fact (3.10, 4.0, 4.3): what is ready and how many read it can be had as it is now; what is held and what waits to be
+/// dead-lettered is, of a quorum queue, as it was up to five seconds ago. Without the tag monitoring the API tells of nobody
+/// else's consumers, so the queues themselves are asked.
 pub(super) async fn inside(broker: &Broker, names: &BTreeSet<&str>) -> Result<BTreeMap<String, Inside>, broker::Error> {
-    let management = broker.management();
-    let vhost = Some(broker.vhost());
-    let (mut queues, consumers) =
-        tokio::try_join!(management.queue_list(vhost, Columns::Totals), management.consumers(vhost))?;
+    let mut queues = broker.management().queue_list(Some(broker.vhost()), Columns::Totals).await?;
     queues.retain(|queue| names.contains(queue.name.as_str()));
     super::queues::correct(broker, &mut queues).await;
-    let mut inside = BTreeMap::new();
-    for queue in queues {
-        let readers = consumers.iter().filter(|consumer| consumer.queue.name == queue.name).count() as u64;
-        let found = Inside { total: queue.total, ready: queue.ready, unacked: queue.unacked, consumers: Some(readers) };
-        inside.insert(queue.name, found);
-    }
-    Ok(inside)
+    let all: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+    let asked = super::queues::look_up(broker, &all).await.unwrap_or_default();
+    let inside = queues.iter().map(|queue| {
+        let readers = asked.get(&queue.name).map(|found| u64::from(found.consumers));
+        let found = Inside { total: queue.total, ready: queue.ready, unacked: queue.unacked, consumers: readers };
+        (queue.name.clone(), found)
+    });
+    Ok(inside.collect())
 }
 
 /// The dead letter queues that are no longer wanted, stay all the same, and have their delivery limit lifted by a policy of evbus.

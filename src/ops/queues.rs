@@ -172,7 +172,8 @@ pub(super) async fn correct(broker: &Broker, queues: &mut [QueueInfo]) {
     }
 }
 
-async fn look_up(broker: &Broker, names: &[&str]) -> Result<HashMap<String, Passive>, Error> {
+/// What the queues themselves say, as it is now.
+pub(super) async fn look_up(broker: &Broker, names: &[&str]) -> Result<HashMap<String, Passive>, Error> {
     let connection = broker.connect("evbus queues").await?;
     let found = connection.look_up_all(names).await;
     connection.close().await;

@@ -213,11 +213,24 @@ fn targets(wanted: &Wanted) -> HashMap<&str, Vec<&str>> {
     let names: HashMap<String, &str> =
         wanted.queues.iter().map(|queue| (queue.spec.name.clone(), queue.spec.name.as_str())).collect();
     let routes = wanted.routes();
+    let mut bound: HashMap<&str, Vec<&str>> = HashMap::new();
+    for binding in wanted.bindings.iter().map(|wish| &wish.spec).filter(|binding| binding.is_to_queue()) {
+        bound.entry(&binding.source).or_default().push(&binding.destination);
+    }
     let mut targets = HashMap::new();
     for queue in &wanted.queues {
-        let Some((exchange, Some(key))) = dead_letters(&queue.spec.arguments) else { continue };
-        let reached = routes.reach(exchange, &[key], None);
-        let caught: Vec<&str> = reached.iter().filter_map(|reached| names.get(&reached.queue).copied()).collect();
+        let caught: Vec<&str> = match dead_letters(&queue.spec.arguments) {
+            None => continue,
+            Some((exchange, Some(key))) => {
+                let reached = routes.reach(exchange, &[key], None);
+                reached.iter().filter_map(|reached| names.get(&reached.queue).copied()).collect()
+            }
+            // They keep their own keys, which nobody knows: whatever is bound there may catch them.
+            Some((exchange, None)) => {
+                let bound = bound.get(exchange).map_or(&[][..], Vec::as_slice);
+                bound.iter().filter_map(|name| names.get(*name).copied()).collect()
+            }
+        };
         targets.insert(queue.spec.name.as_str(), caught);
     }
     targets

@@ -66,6 +66,8 @@ pub struct Change {
     pub drift: Option<String>,
     /// Whether this name has made it before.
     pub owned: bool,
+    /// Of a queue that goes: the queues that go after it, and whose messages come to it until then.
+    pub feeders: Vec<String>,
     /// The changes, all before it, without which it is not made.
     pub needs: Vec<usize>,
     /// Changes of one stage can go on side by side.

@@ -12,6 +12,7 @@ use super::{
     order::{Object, Step},
     plan::{Action, Change},
     policy::{is_for, is_for_exchanges, is_passed_over},
+    routing::ALTERNATE_EXCHANGE,
     spec::PolicySpec,
 };
 
@@ -100,13 +101,13 @@ pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<St
         let mut matching = after.matching(&target);
         let Some(winner) = matching.next() else { continue };
         for loser in matching.filter(|loser| wanted.contains_key(loser.name.as_str())) {
-            note(&mut losses, winner, loser, true, target.name);
+            note(&mut losses, winner, loser, true, &target);
         }
         let was = before.on(&target).filter(|was| was.name != winner.name && !deleted.contains(&was.name));
         if let Some(was) =
             was.filter(|was| wanted.contains_key(winner.name.as_str()) && !wanted.contains_key(was.name.as_str()))
         {
-            note(&mut losses, winner, was, false, target.name);
+            note(&mut losses, winner, was, false, &target);
         }
     }
     losses
@@ -118,14 +119,23 @@ pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<St
 /// By the policy that wins, the one that does not, and whether that is the file's: where, and which of its keys.
 type Losses<'a> = BTreeMap<(&'a str, &'a str, bool), (Vec<&'a str>, BTreeSet<&'a str>)>;
 
-fn note<'a>(losses: &mut Losses<'a>, winner: &'a PolicySpec, loser: &'a PolicySpec, is_ours: bool, name: &'a str) {
-    let keys = loser.definition.iter().filter(|(key, value)| winner.definition.get(*key) != Some(value));
+fn note<'a>(
+    losses: &mut Losses<'a>,
+    winner: &'a PolicySpec,
+    loser: &'a PolicySpec,
+    is_ours: bool,
+    target: &Target<'a>,
+) {
+    // Each of the two kinds has keys of its own.
+    let has_effect = |key: &str| (key == ALTERNATE_EXCHANGE) == target.queue.is_none();
+    let differs = |key: &String, value| winner.definition.get(key) != Some(value) && has_effect(key);
+    let keys = loser.definition.iter().filter(|(key, value)| differs(key, value));
     let keys: Vec<&str> = keys.map(|(key, _)| key.as_str()).collect();
     if keys.is_empty() {
         return;
     }
     let (names, all) = losses.entry((&winner.name, &loser.name, is_ours)).or_default();
-    names.push(name);
+    names.push(target.name);
     all.extend(keys);
 }
 
@@ -152,7 +162,7 @@ fn targets<'a>(steps: &'a [Step], observed: &'a Observed) -> BTreeSet<Target<'a>
     for queue in observed.queues.values() {
         targets.insert(Target { name: &queue.name, queue: Some(kind(queue)) });
     }
-    for exchange in observed.exchanges.values() {
+    for exchange in observed.exchanges.values().filter(|exchange| !exchange.name.is_empty()) {
         targets.insert(Target { name: &exchange.name, queue: None });
     }
     for step in steps {

@@ -1,7 +1,7 @@
 //! What a saved plan remembers beside its changes: from which files it was made, how far it may go, and what the broker had then. By
 //! that it is seen whether either has moved since.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use super::{
     order::Step,
     owned::{Id, Record},
     place::Sources,
+    plan::{Change, Plan},
 };
 
 /// What a saved plan was made from.
@@ -30,6 +31,28 @@ pub struct Basis {
     pub cluster: Option<String>,
     /// The mark of everything that the file wants or owns; `null` was not there.
     pub seen: BTreeMap<Id, Option<String>>,
+    /// What would be done and what would not, one line a change.
+    pub changes: Vec<String>,
+}
+
+/// What a plan does and does not do, in its order. How much is in a queue is no part of it, but what follows from that is.
+#[must_use]
+pub fn changes(plan: &Plan) -> Vec<String> {
+    let one = |change: &Change| {
+        let blocked = if change.blocked.is_some() { "blocked: " } else { "" };
+        let risk = change.risk.as_ref().map_or_else(String::new, |risk| format!(" ({risk})"));
+        format!("{blocked}{} {}{risk}", change.action.word(), change.object.id())
+    };
+    plan.changes.iter().map(one).collect()
+}
+
+/// In what one list of changes is another than the one before.
+#[must_use]
+pub fn other(then: &[String], now: &[String]) -> Vec<String> {
+    let (before, after): (BTreeSet<&String>, BTreeSet<&String>) = (then.iter().collect(), now.iter().collect());
+    let gone = before.difference(&after).map(|change| format!("the plan was: {change}"));
+    let new = after.difference(&before).map(|change| format!("it would be: {change}"));
+    gone.chain(new).collect()
 }
 
 /// A file and what was in it.
@@ -63,7 +86,7 @@ pub fn seen(steps: &[Step], record: Option<&Record>, observed: &Observed) -> BTr
 /// What has moved between two looks, in a stable order; nothing where a plan made then is right now.
 #[must_use]
 pub fn moved(then: &BTreeMap<Id, Option<String>>, now: &BTreeMap<Id, Option<String>>) -> Vec<String> {
-    let ids: std::collections::BTreeSet<&Id> = then.keys().chain(now.keys()).collect();
+    let ids: BTreeSet<&Id> = then.keys().chain(now.keys()).collect();
     let change = |id: &Id| match (then.get(id), now.get(id)) {
         (Some(before), Some(after)) if before == after => None,
         (Some(Some(_)), Some(None)) => Some(format!("{id} is gone")),

@@ -321,3 +321,66 @@ fn a_saved_plan_is_carried_out_as_it_was_shown_or_not_at_all() {
     shop.evbus(&["apply", "p.json", "--yes"]).done().ends_with(0);
     assert_eq!(names(&shop, "queues"), ["a"]);
 }
+
+#[test]
+fn a_saved_plan_does_nothing_that_it_said_it_would_not() {
+    let Some(shop) = Shop::open("saved-full", "evbus: 1\nname: shop\nqueues: {q: {type: classic}}\n") else { return };
+    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    shop.live.fill("q", 1);
+    shop.write("evbus: 1\nname: shop\n");
+    shop.evbus(&["plan", "--prune", "--out", "p.json"]).done().ends_with(0);
+    shop.live.drain("q");
+    let done = shop.evbus(&["apply", "p.json", "--yes"]).done().ends_with(1);
+    assert!(done.err().contains("it would be: delete queue q"), "{}", done.whole());
+    assert_eq!(names(&shop, "queues"), ["q"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_not_written_over_and_stops_nobody_else() {
+    let Some(shop) = Shop::open("records", "evbus: 1\nname: shop\nqueues: {q: {}}\n") else { return };
+    let put = |vhost: &str, name: &str, value: Value| {
+        shop.live.api(Method::PUT, &format!("global-parameters/evbus.{vhost}.{name}"), Some(json!({ "value": value })));
+    };
+    let newer = json!({ "format": "evbus.owned/2", "name": "shop" });
+    put(&shop.live.vhost, "shop", newer.clone());
+    let done = shop.evbus(&["apply", "--yes"]).done().ends_with(2);
+    assert!(done.err().contains("holds no record that can be read"), "{}", done.whole());
+    let path = format!("global-parameters/evbus.{}.shop", shop.live.vhost);
+    assert_eq!(shop.live.api(Method::GET, &path, None)["value"], newer);
+    shop.live.api(Method::DELETE, &path, None);
+    put(&shop.live.vhost, "other", json!({ "format": "evbus.owned/1" }));
+    put("elsewhere-of-records", "x", json!({ "format": "evbus.owned/1" }));
+    let done = shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    assert!(done.err().contains(".other cannot be read") && !done.err().contains("elsewhere"), "{}", done.whole());
+    shop.live.api(Method::DELETE, "global-parameters/evbus.elsewhere-of-records.x", None);
+}
+
+#[test]
+fn what_somebody_takes_while_a_queue_is_archived_keeps_it_there() {
+    let Some(shop) = Shop::open("taken", "evbus: 1\nname: shop\nqueues: {q: {type: classic}}\n") else { return };
+    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    shop.live.fill("q", 5000);
+    shop.write("evbus: 1\nname: shop\n");
+    let child = shop.evbus(&["apply", "--prune", "--prune-non-empty", "--yes"]).start();
+    shop.live.until("the archive has begun", || shop.live.ready("q") < 5000);
+    let mut held = Vec::new();
+    while held.len() < 20 {
+        let got = shop.live.wait(async {
+            shop.live.channel.basic_get("q".into(), lapin::options::BasicGetOptions::default()).await.expect("a get")
+        });
+        match got {
+            Some(got) => held.push(got),
+            None if shop.live.ready("q") == 0 => break,
+            None => (),
+        }
+    }
+    let output = crate::support::run::ended(child);
+    let out = String::from_utf8_lossy(&output.stdout);
+    if held.is_empty() {
+        // It was quicker than we were: everything is archived.
+        assert!(out.contains("its 5000 messages are in"), "{out}");
+        return;
+    }
+    assert!(out.contains("failed queue q: consumers hold") && out.contains("messages are in evbus-prune"), "{out}");
+    assert_eq!(names(&shop, "queues"), ["q"]);
+}

@@ -24,9 +24,20 @@ impl Apply<'_> {
         interrupt: &Interrupt,
     ) -> Result<Option<Archived>, Undone> {
         match change.action {
-            Action::Delete => self.remove(&change.object, number, inside, interrupt).await,
+            Action::Delete => self.remove(&change.object, number, inside, &change.feeders, interrupt).await,
+            // To set a policy is to put it in place of whatever has its name.
+            Action::Create if self.has_come(&change.object).await? => {
+                Err(Undone::Kept("somebody has made one of that name meanwhile".to_owned()))
+            }
             _ => Ok(make(self.broker, &self.connection, &change.object).await.map(|()| None)?),
         }
+    }
+
+    /// Whether a policy that was not there when it was planned is there now.
+    async fn has_come(&self, object: &Object) -> Result<bool, broker::Error> {
+        let Object::Policy(wanted) = object else { return Ok(false) };
+        let there = self.broker.management().policies(self.broker.vhost()).await?;
+        Ok(there.iter().any(|policy| policy.name == wanted.name))
     }
 }
 

@@ -174,7 +174,7 @@ impl<'a> Apply<'a> {
             self.stage(&plan.changes, from..to, &mut states, interrupt, &mut report, listen).await;
             from = to;
         }
-        report.interrupted = interrupt.is_raised() && states.contains(&State::Waiting);
+        report.interrupted = interrupt.is_raised() && states.iter().any(|state| *state != State::Made);
         if !plan.blind {
             self.conclude(plan, &states, &mut report, listen).await?;
         }
@@ -264,7 +264,8 @@ impl<'a> Apply<'a> {
                 () = interrupt.raised() => return BTreeMap::new(),
             }
         }
-        let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
+        let feeders = ready.iter().flat_map(|index| &changes[*index].feeders).map(String::as_str);
+        let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).chain(feeders).collect();
         if names.is_empty() { BTreeMap::new() } else { plan::inside(self.broker, &names).await.unwrap_or_default() }
     }
 
@@ -328,6 +329,15 @@ enum Undone {
     Kept(String),
 }
 
+impl Undone {
+    fn because(&self) -> String {
+        match self {
+            Undone::Broker(error) => error.to_string(),
+            Undone::Kept(because) => because.clone(),
+        }
+    }
+}
+
 impl From<broker::Error> for Undone {
     fn from(error: broker::Error) -> Undone {
         Undone::Broker(error)
@@ -374,16 +384,16 @@ fn settle(
     report: &mut Report,
     listen: &mut impl FnMut(Event<'_>),
 ) -> State {
-    let because = match outcome {
+    match outcome {
         Ok(archived) => {
             report.applied += 1;
             listen(Event::Applied(change, archived.as_ref()));
-            return State::Made;
+            State::Made
         }
-        Err(Undone::Broker(error)) => error.to_string(),
-        Err(Undone::Kept(because)) => because,
-    };
-    report.failed += 1;
-    listen(Event::Failed(change, &because));
-    State::Missing
+        Err(undone) => {
+            report.failed += 1;
+            listen(Event::Failed(change, &undone.because()));
+            State::Missing
+        }
+    }
 }

@@ -48,6 +48,12 @@ impl Apply<'_> {
         });
         for id in before.ids().chain(made.map(|(id, _)| id)) {
             let change = changes.get(id);
+            // What was about to be made and was not is somebody else's, if it is there.
+            let is_unmade =
+                change.is_some_and(|(change, state)| change.action == Action::Create && *state != State::Made);
+            if is_unmade && !before.objects.contains_key(id) {
+                continue;
+            }
             let Some(found) = observed.find(id) else {
                 // What is wanted and was deleted by hand stays its own: it will be made again.
                 let is_wanted = change.is_some_and(|(change, _)| change.action != Action::Delete);

@@ -1,17 +1,23 @@
 //! Removing one object that is no longer wanted. A queue goes only when it is empty and nobody reads it, or its messages lie in an
 //! archive.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use super::{Apply, Undone};
+use super::{Apply, SAMPLED, Undone};
 use crate::{
     interrupt::Interrupt,
     message::selector::Selector,
-    ops::dlq::{
-        Save,
-        purge::{self, Purge},
+    ops::{
+        dlq::{
+            Save,
+            purge::{self, Purge},
+        },
+        plan,
     },
-    topology::{diff::Inside, order::Object},
+    topology::{argument::QueueType, diff::Inside, expand::kind, order::Object, spec::QueueSpec},
 };
 
 /// Where the messages of a deleted queue are.
@@ -30,6 +36,7 @@ impl Apply<'_> {
         object: &Object,
         number: usize,
         inside: &BTreeMap<String, Inside>,
+        feeders: &[String],
         interrupt: &Interrupt,
     ) -> Result<Option<Archived>, Undone> {
         match object {
@@ -38,48 +45,85 @@ impl Apply<'_> {
             Object::Policy(policy) => {
                 self.broker.management().delete_policy(self.broker.vhost(), &policy.name).await?;
             }
-            Object::Queue(queue) => {
-                let inside = inside.get(&queue.name).copied().unwrap_or_default();
-                return self.remove_queue(&queue.name, number, inside, interrupt).await;
-            }
+            Object::Queue(queue) => return self.remove_queue(queue, number, inside, feeders, interrupt).await,
         }
         Ok(None)
     }
 
     async fn remove_queue(
         &self,
-        queue: &str,
+        queue: &QueueSpec,
         number: usize,
-        inside: Inside,
+        inside: &BTreeMap<String, Inside>,
+        feeders: &[String],
         interrupt: &Interrupt,
     ) -> Result<Option<Archived>, Undone> {
-        let kept = |because: &str| Err(Undone::Kept(because.to_owned()));
-        if inside.letters() > 0 {
-            return kept("dead letters of it are on their way, and nobody has taken them yet");
+        let name = queue.name.as_str();
+        let Some(found) = self.connection.look_up(name).await? else { return Ok(None) };
+        let known = |name: &str| inside.get(name).copied().unwrap_or_default();
+        self.may_go(known(name), found.ready)?;
+        for feeder in feeders {
+            let fed = known(feeder);
+            if fed.total != Some(0) || fed.ready != Some(0) {
+                return Err(Undone::Kept(format!("{feeder} is not known to be empty, and sends its messages there")));
+            }
         }
-        match inside.unacked {
-            Some(0) => (),
-            Some(held) => return kept(&format!("consumers hold {held} of its messages: nobody can archive those")),
-            None => return kept("how many messages it has, and who holds some, is not known"),
+        if found.ready == 0 {
+            self.delete(queue).await?;
+            return Ok(None);
         }
+        let archived = self.archive(name, number, interrupt).await?;
+        // Somebody may have taken some while they were archived: only a look that is later than that knows.
+        let gone = async {
+            if kind(queue) != QueueType::Classic {
+                tokio::time::sleep(SAMPLED).await;
+            }
+            let inside = plan::inside(self.broker, &BTreeSet::from([name])).await?;
+            let left = self.connection.look_up(name).await?.map_or(0, |left| left.ready);
+            if left > 0 {
+                return Err(Undone::Kept("messages have come since it was looked at".to_owned()));
+            }
+            self.may_go(inside.get(name).copied().unwrap_or_default(), 0)?;
+            self.delete(queue).await
+        };
+        match gone.await {
+            Ok(()) => Ok(Some(archived)),
+            Err(undone) => Err(Undone::Kept(format!(
+                "{}; {} of its messages are in {} already",
+                undone.because(),
+                archived.messages,
+                archived.archive.display()
+            ))),
+        }
+    }
 
-        let Some(found) = self.connection.look_up(queue).await? else { return Ok(None) };
-        let mut archived = None;
-        if self.request.plan.prune_non_empty {
-            if found.ready > 0 {
-                archived = Some(self.archive(queue, number, interrupt).await?);
+    /// Whether a queue may be emptied and go, as far as is known of it.
+    fn may_go(&self, inside: Inside, ready: u32) -> Result<(), Undone> {
+        let kept = |because: &str| Err(Undone::Kept(because.to_owned()));
+        let may_be_full = self.request.plan.prune_non_empty;
+        match inside {
+            Inside { unacked: None, .. } => kept("what consumers hold of its messages is not known"),
+            Inside { unacked: Some(held), .. } if held > 0 => {
+                kept(&format!("consumers hold {held} of its messages: nobody can archive those"))
             }
-        } else if found.consumers > 0 {
-            return kept("somebody reads it");
-        }
-        // Broker fact: to ask a quorum queue to go only if it is empty ends the connection. So it is looked at a last time.
-        match self.connection.look_up(queue).await? {
-            Some(left) if left.ready > 0 => kept("messages have come since it was looked at"),
-            _ => {
-                self.connection.delete_queue(queue).await?;
-                Ok(archived)
+            inside if inside.letters() > 0 => {
+                kept("dead letters of it are on their way, and nobody has taken them yet")
             }
+            Inside { consumers, .. } if !may_be_full && consumers != Some(0) => kept("somebody reads it, or may"),
+            _ if !may_be_full && ready > 0 => kept("messages have come since it was looked at"),
+            _ => Ok(()),
         }
+    }
+
+    /// Deletes a queue that was found empty. Broker fact: a classic queue can be asked to go only if it is; to ask a quorum queue that
+    /// ends the connection.
+    async fn delete(&self, queue: &QueueSpec) -> Result<(), Undone> {
+        if kind(queue) == QueueType::Classic {
+            self.connection.delete_empty_queue(&queue.name).await?;
+        } else {
+            self.connection.delete_queue(&queue.name).await?;
+        }
+        Ok(())
     }
 
     async fn archive(&self, queue: &str, number: usize, interrupt: &Interrupt) -> Result<Archived, Undone> {
@@ -96,15 +140,17 @@ impl Apply<'_> {
             dry_run: false,
             owner: self.request.owner.clone(),
         };
-        let failed =
-            |error: &dyn std::error::Error| Undone::Kept(format!("its messages could not be archived: {error}"));
+        let failed = |error: &dyn std::error::Error| {
+            let causes = std::iter::successors(error.source(), |cause| cause.source());
+            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
+            Undone::Kept(format!("its messages could not be archived: {error}{causes}"))
+        };
         let purge = Purge::prepare(self.broker, request, &mut |_| ()).await.map_err(|error| failed(&error))?;
         let report = Box::pin(purge.run(interrupt, &mut |_| ())).await.map_err(|error| failed(&error))?;
+        let so_far = format!("{} of its messages are in {} already", report.removed, path.display());
         match report.stopped {
-            Some(error) => Err(failed(&error)),
-            None if report.interrupted => {
-                Err(Undone::Kept("it was interrupted while its messages were archived".to_owned()))
-            }
+            Some(error) => Err(Undone::Kept(format!("its messages could not be archived: {error}; {so_far}"))),
+            None if report.interrupted => Err(Undone::Kept(format!("it was interrupted; {so_far}"))),
             None => Ok(Archived { archive: report.archive.unwrap_or(path), messages: report.removed }),
         }
     }

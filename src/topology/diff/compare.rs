@@ -90,6 +90,7 @@ pub(super) fn create(step: &Step) -> Change {
         differences: Vec::new(),
         drift: None,
         owned: false,
+        feeders: Vec::new(),
         needs: Vec::new(),
         stage: step.stage,
     }

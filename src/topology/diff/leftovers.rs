@@ -1,9 +1,12 @@
 //! What does the file's name own that the file no longer wants, and may it go? Removal runs backwards: what lets messages in goes
 //! first, and what catches them only when nothing is left that could let one fall.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, HashMap, HashSet},
+};
 
-use super::{Inside, Observed, Scope, identity};
+use super::{Inside, Observed, Scope, identity, staying::Staying, ways::Ways};
 use crate::message::Field;
 use crate::topology::{
     argument::QueueType,
@@ -12,9 +15,7 @@ use crate::topology::{
     owned::{Id, Record},
     place::Place,
     plan::{Action, Blocked, Change, Plan},
-    policies::{InForce, Target},
-    routing::ALTERNATE_EXCHANGE,
-    spec::{BindingSpec, QueueSpec},
+    spec::{BindingSpec, ExchangeSpec, QueueSpec},
 };
 
 /// Adds to a plan what becomes of what is no longer wanted.
@@ -24,9 +25,10 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
     let record = scope.ownership.record.iter();
     let unwanted: Vec<&Id> = record.flat_map(Record::ids).filter(|id| !wanted.contains(*id)).collect();
     let there: HashSet<&Id> = unwanted.iter().copied().filter(|id| observed.find(id).is_some()).collect();
-    let steps = backwards(observed, &there);
+    let ways = Ways::of(observed);
+    let (steps, feeders) = backwards(observed, &ways, &there);
     plan.forgotten = unwanted.len() - steps.len();
-    let staying = Staying::of(observed, &steps, scope);
+    let staying = Staying::of(observed, &ways, &steps, scope);
     // The changes of what needs each of them, and so goes before it.
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (at, step) in steps.iter().enumerate() {
@@ -42,10 +44,10 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
         } else {
             let stays = needed
                 .map(|earlier| format!("the {} {} stays, and needs it", earlier.object.kind(), earlier.object.name()));
-            let in_force = || in_force(&step.object, &plan.changes);
             let because = stays
-                .or_else(in_force)
+                .or_else(|| anew(&step.object, scope))
                 .or_else(|| staying.uses(&step.object))
+                .or_else(|| feeders.get(&at).and_then(|feeders| fed(feeders, observed)))
                 .or_else(|| full(&step.object, observed, scope));
             let forbidden = || {
                 let is_policy = matches!(step.object, Object::Policy(_)) && !observed.may_set_policies;
@@ -59,6 +61,7 @@ pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &
             change.blocked = because.or_else(forbidden).map(|because| Blocked { because, bearable: false });
             change.risk = staying.goes_along(&step.object).or_else(|| lost(&step.object, observed));
         }
+        change.feeders = feeders.get(&at).cloned().unwrap_or_default();
         change.needs.extend(after);
         step.needs.iter().for_each(|need| dependents[*need].push(plan.changes.len()));
         plan.changes.push(change);
@@ -94,52 +97,99 @@ fn rungs(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &Scope) ->
     rungs
 }
 
+/// By the place of a queue, the queues behind it whose messages come to it.
+type Feeders = HashMap<usize, Vec<String>>;
+
 /// The objects of these ids in the order in which they go, each with those behind it that it needs. The way of a dead letter may
 /// lead over what stays, so that the order of everything is asked for.
-fn backwards(observed: &Observed, leaving: &HashSet<&Id>) -> Vec<Step> {
+fn backwards(observed: &Observed, ways: &Ways<'_>, leaving: &HashSet<&Id>) -> (Vec<Step>, Feeders) {
+    let mut feeders = Feeders::new();
     if leaving.is_empty() {
-        return Vec::new();
+        return (Vec::new(), feeders);
     }
-    let delays: HashSet<&str> =
-        observed.queues.values().filter(|queue| is_delay(queue)).map(|q| q.name.as_str()).collect();
-    let to_delays = observed.bindings.values().filter(|binding| delays.contains(binding.destination.as_str()));
-    let retrying: HashSet<&str> = to_delays.map(|binding| binding.source.as_str()).collect();
-    let role = |is_retry: bool, role: Role| if is_retry { role } else { Role::Listed };
-    let everything = Wanted {
-        exchanges: observed
-            .exchanges
-            .values()
-            .map(|spec| wish(spec.clone(), role(retrying.contains(spec.name.as_str()), Role::RetryExchange)))
-            .collect(),
-        queues: observed
-            .queues
-            .values()
-            .map(|spec| wish(spec.clone(), role(delays.contains(spec.name.as_str()), Role::Retry)))
-            .collect(),
-        bindings: observed.bindings.values().map(|spec| wish(spec.clone(), Role::Listed)).collect(),
-        policies: observed.policies.values().map(|spec| wish(spec.clone(), Role::Listed)).collect(),
-    };
-    let mut steps = order::order(&everything);
+    let mut steps = order::order(&everything(observed, ways));
     steps.reverse();
     let last = steps.len().saturating_sub(1);
     // Where each of those that leave will be.
     let mut places: HashMap<usize, usize> = HashMap::new();
+    let mut by_id: HashMap<Id, usize> = HashMap::new();
     for (at, step) in steps.iter().enumerate() {
-        if leaving.contains(&step.object.id()) {
+        let id = step.object.id();
+        if leaving.contains(&id) {
+            by_id.insert(id, places.len());
             places.insert(at, places.len());
         }
     }
     let mut stages: Vec<Stage> = Vec::new();
-    let mut leaving = Vec::with_capacity(places.len());
+    let mut all = Vec::with_capacity(places.len());
     for (_, mut step) in steps.into_iter().enumerate().filter(|(at, _)| places.contains_key(at)) {
-        step.needs = step.needs.iter().filter_map(|need| places.get(&(last - *need)).copied()).collect();
+        let at = all.len();
+        let mut needs: BTreeSet<usize> =
+            step.needs.iter().filter_map(|need| places.get(&(last - *need)).copied()).collect();
+        if let Some(Object::Queue(queue)) = observed.find(&step.object.id())
+            && let Some(queue) = observed.queues.get(&queue.name)
+        {
+            let passed = ways.of_letters(queue, |_| false).passed;
+            let policy = ways.policy(queue).map(|policy| format!("policy {}", policy.name));
+            for needed in passed.iter().chain(&policy).filter_map(|id| by_id.get(id)) {
+                match (*needed).cmp(&at) {
+                    Ordering::Greater => drop(needs.insert(*needed)),
+                    Ordering::Less => feeders.entry(*needed).or_default().push(queue.name.clone()),
+                    Ordering::Equal => (),
+                }
+            }
+            step.object = Object::Queue(queue.clone());
+        }
+        step.needs = needs.into_iter().collect();
         if stages.last() != Some(&step.stage) {
             stages.push(step.stage);
         }
         step.stage = Stage::Removals(stages.len());
-        leaving.push(step);
+        all.push(step);
     }
-    leaving
+    (all, feeders)
+}
+
+/// All that a broker has, as if it were wanted: rungs of ladders by what they do, dead letters also where a policy sends them.
+fn everything(observed: &Observed, ways: &Ways<'_>) -> Wanted {
+    let delays: HashSet<&str> =
+        observed.queues.values().filter(|queue| is_delay(queue)).map(|queue| queue.name.as_str()).collect();
+    let to_delays = observed.bindings.values().filter(|binding| delays.contains(binding.destination.as_str()));
+    let retrying: HashSet<&str> = to_delays.map(|binding| binding.source.as_str()).collect();
+    let role = |is_retry: bool, role: Role| if is_retry { role } else { Role::Listed };
+    let queue = |spec: &QueueSpec| {
+        let mut queue = spec.clone();
+        if let Some((exchange, key)) = observed.queues.get(&spec.name).and_then(|spec| ways.letters(spec)) {
+            queue.arguments.insert("x-dead-letter-exchange".to_owned(), Field::text(exchange));
+            if let Some(key) = key {
+                queue.arguments.insert("x-dead-letter-routing-key".to_owned(), Field::text(key));
+            }
+        }
+        wish(queue, role(delays.contains(spec.name.as_str()), Role::Retry))
+    };
+    let exchange =
+        |spec: &ExchangeSpec| wish(spec.clone(), role(retrying.contains(spec.name.as_str()), Role::RetryExchange));
+    Wanted {
+        exchanges: observed.exchanges.values().map(exchange).collect(),
+        queues: observed.queues.values().map(queue).collect(),
+        bindings: observed.bindings.values().map(|spec| wish(spec.clone(), Role::Listed)).collect(),
+        policies: observed.policies.values().map(|spec| wish(spec.clone(), Role::Listed)).collect(),
+    }
+}
+
+/// Why a queue may not go before its rungs are empty: what waits there comes back to it.
+fn fed(feeders: &[String], observed: &Observed) -> Option<String> {
+    feeders.iter().find_map(|name| {
+        let inside = observed.inside.get(name).copied().unwrap_or_default();
+        let has = said(&Inside { consumers: Some(0), ..inside })?;
+        Some(format!("{name} sends its messages there, and {has}: apply again when it is empty"))
+    })
+}
+
+/// Why an object may not go that is not what was made.
+fn anew(object: &Object, scope: &Scope) -> Option<String> {
+    let made = scope.ownership.mark(&object.id())?;
+    (made != object.mark()).then(|| "somebody has changed it or made it anew since: delete it by hand".to_owned())
 }
 
 /// Whether messages wait in a queue for a time and go on to another one: a rung of a ladder.
@@ -163,6 +213,7 @@ fn removal(step: &Step) -> Change {
         differences: Vec::new(),
         drift: None,
         owned: true,
+        feeders: Vec::new(),
         needs: Vec::new(),
         stage: step.stage,
     }
@@ -192,11 +243,20 @@ fn said(inside: &Inside) -> Option<String> {
 fn full(object: &Object, observed: &Observed, scope: &Scope) -> Option<String> {
     let Object::Queue(queue) = object else { return None };
     if kind(queue) == QueueType::Stream {
-        let how = format!("rabbitmqctl delete_queue {}", queue.name);
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let vhost = scope.ownership.record.as_ref().map_or("/", |record| &record.vhost);
+        let how = format!("rabbitmqctl -p {} delete_queue {}", quoted(vhost), quoted(&queue.name));
         return Some(format!("a stream keeps what has happened, and evbus archives none: delete it by hand, {how}"));
     }
     let inside = observed.inside.get(&queue.name).copied().unwrap_or_default();
     let has = said(&inside)?;
+    if let (1.., Some(("", Some(key)))) = (inside.letters(), dead_letters(&queue.arguments))
+        && !observed.queues.contains_key(key)
+    {
+        return Some(format!(
+            "{has}, which are due at the queue {key}, and that is not there: make it again, and they go on"
+        ));
+    }
     if inside.letters() > 0 {
         return Some(format!("{has}, of which {} are dead letters that nobody has taken yet", inside.letters()));
     }
@@ -210,108 +270,9 @@ fn full(object: &Object, observed: &Observed, scope: &Scope) -> Option<String> {
     is_held.then(|| format!("{has}: what consumers hold cannot be archived; stop them first"))
 }
 
-/// Why a policy may not go: a queue that nobody wants and that stays all the same would do without it.
-fn in_force(object: &Object, changes: &[Change]) -> Option<String> {
-    let Object::Policy(policy) = object else { return None };
-    let policies = InForce::of([policy]);
-    let staying = changes.iter().filter(|change| change.action == Action::Delete && change.blocked.is_some());
-    let queues = staying.filter_map(|change| match &change.object {
-        Object::Queue(queue) => Some(queue),
-        _ => None,
-    });
-    let mut under =
-        queues.filter(|queue| policies.on(&Target { name: &queue.name, queue: Some(kind(queue)) }).is_some());
-    under.next().map(|queue| format!("it is in force on the queue {}, which stays", queue.name))
-}
-
 fn lost(object: &Object, observed: &Observed) -> Option<String> {
     let Object::Queue(queue) = object else { return None };
     let inside = observed.inside.get(&queue.name)?;
     let consumers = inside.consumers.filter(|consumers| *consumers > 0)?;
     Some(format!("{consumers} of its consumers are cut off"))
-}
-
-/// What stays on the broker, by what it uses.
-struct Staying {
-    /// Who sends its dead letters, or what it cannot route, through an exchange.
-    exchanges: BTreeMap<String, String>,
-    /// Whose dead letters go straight to a queue.
-    queues: BTreeMap<String, String>,
-    /// Bindings that stay, by the objects at their ends.
-    bound: HashMap<Id, (usize, Option<String>)>,
-}
-
-impl Staying {
-    fn of(observed: &Observed, leaving: &[Step], scope: &Scope) -> Staying {
-        let leaving: HashSet<Id> = leaving.iter().map(|step| step.object.id()).collect();
-        let mut staying = Staying { exchanges: BTreeMap::new(), queues: BTreeMap::new(), bound: HashMap::new() };
-        if leaving.is_empty() {
-            return staying;
-        }
-        for queue in observed.queues.values().filter(|queue| !leaving.contains(&format!("queue {}", queue.name))) {
-            match dead_letters(&queue.arguments) {
-                Some(("", Some(key))) => {
-                    staying.queues.insert(key.to_owned(), format!("the dead letters of queue {} go there", queue.name));
-                }
-                Some((exchange, _)) => {
-                    let how = format!("the dead letters of queue {} go through it", queue.name);
-                    staying.exchanges.insert(exchange.to_owned(), how);
-                }
-                None => (),
-            }
-        }
-        for exchange in observed.exchanges.values() {
-            let alternate = exchange.arguments.get(ALTERNATE_EXCHANGE).and_then(Field::as_str);
-            let stays = !leaving.contains(&format!("exchange {}", exchange.name));
-            if let Some(alternate) = alternate.filter(|_| stays) {
-                let how = format!("it is the alternate exchange of {}", exchange.name);
-                staying.exchanges.insert(alternate.to_owned(), how);
-            }
-        }
-        for binding in observed.bindings.values().filter(|binding| !binding.source.is_empty()) {
-            let id = format!("binding {}", identity(binding));
-            if leaving.contains(&id) {
-                continue;
-            }
-            let owner = scope.ownership.others.get(&id);
-            let kind = if binding.is_to_queue() { "queue" } else { "exchange" };
-            for end in [format!("exchange {}", binding.source), format!("{kind} {}", binding.destination)] {
-                let (count, whose) = staying.bound.entry(end).or_default();
-                *count += 1;
-                *whose = whose.take().or_else(|| owner.cloned());
-            }
-        }
-        staying
-    }
-
-    /// Why something that stays keeps an object from going.
-    fn uses(&self, object: &Object) -> Option<String> {
-        let bound = self.bound.get(&object.id());
-        match object {
-            Object::Exchange(exchange) => {
-                let bindings = bound.map(|(count, _)| match count {
-                    1 => "a binding leads from it or to it that this file did not make".to_owned(),
-                    _ => format!("{count} bindings lead from it or to it that this file did not make"),
-                });
-                bindings.or_else(|| self.exchanges.get(&exchange.name).cloned())
-            }
-            Object::Queue(queue) => {
-                let whose = bound.and_then(|(_, whose)| whose.as_ref());
-                let theirs = whose.map(|whose| format!("{whose} has bound it too"));
-                theirs.or_else(|| self.queues.get(&queue.name).cloned())
-            }
-            Object::Binding(_) | Object::Policy(_) => None,
-        }
-    }
-
-    /// What goes with a queue although somebody else has made it.
-    fn goes_along(&self, object: &Object) -> Option<String> {
-        let Object::Queue(_) = object else { return None };
-        let (count, _) = self.bound.get(&object.id())?;
-        Some(if *count == 1 {
-            "a binding made by somebody else goes with it".to_owned()
-        } else {
-            format!("{count} bindings made by somebody else go with it")
-        })
-    }
 }

@@ -3,6 +3,8 @@
 
 mod compare;
 mod leftovers;
+mod staying;
+mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
 

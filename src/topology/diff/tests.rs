@@ -276,6 +276,97 @@ fn what_somebody_elses_objects_use_stays() {
     assert!(r.is_doable() && r.risk.as_deref() == Some("a binding made by somebody else goes with it"));
 }
 
+/// Why an object that the file no longer wants stays; empty where it goes.
+fn kept(plan: &Plan, name: &str) -> String {
+    let change = named(plan, name).unwrap_or_else(|| panic!("{name} is in the plan"));
+    change.blocked.as_ref().map(|blocked| blocked.because.clone()).unwrap_or_default()
+}
+
+const HOLDS: Inside = Inside { total: Some(1), ready: Some(1), unacked: Some(0), consumers: Some(0) };
+
+#[test]
+fn what_catches_for_a_queue_that_stays_does_too_whoever_says_where_its_dead_letters_go() {
+    let key = "queues: {work: {dead_letter_exchange: dead}, grave: {}}\n";
+    let policy = "queues: {work: {}, grave: {}}\npolicies: {p: {pattern: ^work$, definition: {dead-letter-exchange: dead, dead-letter-routing-key: work}}}\n";
+    for (said, by) in [(key, "argument"), (policy, "policy")] {
+        let before = steps(&format!(
+            "evbus: 1\nexchanges: {{dead: {{type: fanout}}}}\nbindings: [{{from: dead, to: grave}}]\n{said}"
+        ));
+        let mut observed = made(&before);
+        empty(&mut observed);
+        observed.inside.insert("work".to_owned(), HOLDS);
+        let plan = diff(&[], &observed, V4, &owning(&before, true));
+        for name in ["work", "dead", "grave", "dead -> grave ()"] {
+            assert!(!kept(&plan, name).is_empty(), "{by}: {name} goes: {plan:#?}");
+        }
+        empty(&mut observed);
+        let plan = diff(&[], &observed, V4, &owning(&before, true));
+        let names: Vec<String> = plan.changes.iter().map(|change| change.object.name()).collect();
+        let place = |name: &str| names.iter().position(|other| other == name).expect("it is in the plan");
+        assert!(plan.changes.iter().all(Change::is_doable), "{by}: an empty one goes");
+        for name in ["dead", "grave", "dead -> grave ()"] {
+            assert!(place("work") < place(name), "{by}: {names:?}");
+        }
+    }
+}
+
+#[test]
+fn the_whole_way_of_somebody_elses_dead_letters_stays() {
+    let before = steps(
+        "evbus: 1\nexchanges: {dead: {type: direct}}\nqueues: {grave: {}, other: {}}\nbindings: [{from: dead, to: grave, key: k}, {from: dead, to: other, key: l}]\n",
+    );
+    let theirs = steps("evbus: 1\nqueues: {foreign: {dead_letter_exchange: dead, dead_letter_routing_key: k}}\n");
+    let mut observed = made(&before);
+    observed.queues.extend(made(&theirs).queues);
+    empty(&mut observed);
+    let plan = diff(&[], &observed, V4, &owning(&before, true));
+    for name in ["dead", "grave", "dead -> grave (k)"] {
+        assert!(!kept(&plan, name).is_empty(), "{name} goes");
+    }
+    assert_eq!((kept(&plan, "other"), kept(&plan, "dead -> other (l)")), (String::new(), String::new()));
+}
+
+#[test]
+fn a_queue_stays_until_its_rungs_are_empty() {
+    let before = steps(TEXT);
+    let mut observed = made(&before);
+    empty(&mut observed);
+    observed.inside.insert("s.retry.1s".to_owned(), HOLDS);
+    let more = Scope { prune_non_empty: true, ..owning(&before, true) };
+    let plan = diff(&[], &observed, V4, &more);
+    assert!(kept(&plan, "s").starts_with("s.retry.1s sends its messages there"), "{}", kept(&plan, "s"));
+    assert!(!kept(&plan, "s.dlq").is_empty() && kept(&plan, "t").is_empty());
+    empty(&mut observed);
+    let plan = diff(&[], &observed, V4, &more);
+    assert_eq!(named(&plan, "s").map(|change| change.feeders.clone()), Some(vec!["s.retry.1s".to_owned()]));
+}
+
+#[test]
+fn what_was_made_anew_by_somebody_else_stays() {
+    let before = steps("evbus: 1\nqueues: {q: {}, r: {}}\npolicies: {p: {pattern: x, definition: {message-ttl: 1}}}\n");
+    let mut observed = made(&before);
+    let others =
+        steps("evbus: 1\nqueues: {q: {max_length: 77}}\npolicies: {p: {pattern: y, definition: {message-ttl: 1}}}\n");
+    observed.queues.extend(made(&others).queues);
+    observed.policies.extend(made(&others).policies);
+    empty(&mut observed);
+    let plan = diff(&[], &observed, V4, &owning(&before, true));
+    assert!(kept(&plan, "q").contains("made it anew") && kept(&plan, "p").contains("made it anew"));
+    assert_eq!(kept(&plan, "r"), "");
+}
+
+#[test]
+fn an_exchange_of_somebody_else_that_deletes_itself_keeps_its_last_binding() {
+    let before =
+        steps("evbus: 1\nexchanges: {x: {auto_delete: true}}\nqueues: {q: {}}\nbindings: [{from: x, to: q, key: a}]\n");
+    let mut observed = made(&before);
+    empty(&mut observed);
+    let mut scope = owning(&before, true);
+    scope.ownership.record.as_mut().expect("a record").objects.remove("exchange x");
+    let plan = diff(&[], &observed, V4, &scope);
+    assert!(kept(&plan, "x -> q (a)").contains("deletes itself"), "{}", kept(&plan, "x -> q (a)"));
+}
+
 #[test]
 fn a_rung_of_its_own_ladder_is_moved_and_not_doubled() {
     let before = steps(TEXT);
