@@ -83,11 +83,15 @@ impl Ownership {
     }
 }
 
-/// What is wanted and belongs to another name, with that name: nobody can be right about such an object.
+/// What is wanted and belongs to another name, with that name: nobody can be right about such an object. A file without a name claims
+/// nothing; what it wants may be there, whoever has made it.
 #[must_use]
 pub fn claimed(steps: &[Step], ownership: &Ownership) -> Vec<(Object, String)> {
     let of_another = |step: &Step| Some((step.object.clone(), ownership.others.get(&step.object.id())?.clone()));
-    if ownership.others.is_empty() { Vec::new() } else { steps.iter().filter_map(of_another).collect() }
+    if ownership.record.is_none() || ownership.others.is_empty() {
+        return Vec::new();
+    }
+    steps.iter().filter_map(of_another).collect()
 }
 
 impl Object {

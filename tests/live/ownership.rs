@@ -155,7 +155,9 @@ fn two_files_never_touch_each_others_objects() {
     shop.evbus(&["apply", "--yes", "--prune"]).done().ends_with(0);
     assert_eq!(names(&shop, "queues"), ["a", "b", "theirs"]);
     assert!(!shop.list("bindings").iter().any(|binding| binding["source"] == "amq.topic"), "its binding is gone");
-    // A file without a name owns nothing, and cannot prune.
+    // A file without a name owns nothing and claims nothing, and cannot prune.
+    shop.write("evbus: 1\nexchanges: {x: {}}\nqueues: {a: {}, b: {}}\n");
+    shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
     shop.write("evbus: 1\n");
     let done = shop.evbus(&["apply", "--yes", "--prune"]).done().ends_with(2);
     assert!(done.err().contains("the file has no name"), "{}", done.whole());

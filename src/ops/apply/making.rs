@@ -1,14 +1,14 @@
-//! One change, carried out.
+//! One change: whether it is tried, how it is carried out, what came of it.
 
 use std::collections::BTreeMap;
 
-use super::{Apply, Archived, Undone};
+use super::{Apply, Archived, Event, Report, State, Undone};
 use crate::{
     broker::{self, Broker, Connection, management::Policy},
     interrupt::Interrupt,
     topology::{
         diff::Inside,
-        order::Object,
+        order::{Object, Stage},
         plan::{Action, Change},
         spec::PolicySpec,
     },
@@ -57,5 +57,42 @@ fn policy(wanted: &PolicySpec) -> Policy {
         apply_to: wanted.apply_to.clone(),
         priority: wanted.priority,
         definition: wanted.definition.clone(),
+    }
+}
+
+/// Why a change is not tried, and whether it is missed.
+pub(super) fn obstacle(change: &Change, changes: &[Change], states: &[State], unmade: bool) -> Option<(String, bool)> {
+    if let Some(blocked) = &change.blocked {
+        return Some((format!("{} ({})", blocked.because, change.because), !blocked.bearable));
+    }
+    let missing = change.needs.iter().find(|need| states[**need] == State::Missing).map(|index| &changes[*index]);
+    let is_removal = matches!(change.stage, Stage::Removals(_));
+    match missing.map(|missing| (missing.action, format!("{} {}", missing.object.kind(), missing.object.name()))) {
+        Some((Action::Delete, needing)) => Some((format!("the {needing} is still there, and needs it"), true)),
+        Some((_, needed)) => Some((format!("it needs the {needed}, which is not there as wanted"), true)),
+        None if is_removal && unmade => {
+            Some(("nothing is removed as long as something that is wanted could not be made".to_owned(), true))
+        }
+        None => None,
+    }
+}
+
+pub(super) fn settle(
+    change: &Change,
+    outcome: Result<Option<Archived>, Undone>,
+    report: &mut Report,
+    listen: &mut impl FnMut(Event<'_>),
+) -> State {
+    match outcome {
+        Ok(archived) => {
+            report.applied += 1;
+            listen(Event::Applied(change, archived.as_ref()));
+            State::Made
+        }
+        Err(undone) => {
+            report.failed += 1;
+            listen(Event::Failed(change, &undone.because()));
+            State::Missing
+        }
     }
 }

@@ -15,6 +15,7 @@ use std::{
 
 use futures_util::{StreamExt, stream};
 
+use self::making::{obstacle, settle};
 pub use self::removing::Archived;
 use super::{
     lock::{self, Lock},
@@ -29,7 +30,7 @@ use crate::{
         argument::QueueType,
         diff::{self, Inside, Observed},
         expand::kind,
-        order::{Object, Stage},
+        order::Object,
         owned::Id,
         plan::{Action, Change, Plan},
         spec::QueueSpec,
@@ -127,9 +128,10 @@ impl<'a> Apply<'a> {
             Err(error) if request.plan.basis.is_some() => return Err(Error::Unseen(error)),
             Err(error) if request.plan.prune => return Err(Error::CannotPrune(error.to_string())),
             Err(error) => {
-                let why = "what the broker has cannot be seen";
                 let steps = steps(&request.plan.topology, version, &[])?;
-                (diff::blind(&steps, &error.to_string()), Records::unknown(why))
+                let mut plan = diff::blind(&steps, &error.to_string());
+                plan.warnings.extend(request.plan.name().map(unwritten));
+                (plan, Records::unknown("what the broker has cannot be seen"))
             }
         };
         plan.warnings.extend(unlocked);
@@ -321,6 +323,10 @@ impl<'a> Apply<'a> {
     }
 }
 
+fn unwritten(name: &str) -> String {
+    format!("what is made now is not written down as {name}'s: it counts as somebody else's afterwards")
+}
+
 /// Why a change was not made.
 enum Undone {
     /// The broker refused it.
@@ -357,43 +363,6 @@ async fn keep_others_out(
         Lock::NotAllowed => {
             connection.close().await;
             Ok((None, Some("no permission to create the lock queue: nobody else is kept out".to_owned())))
-        }
-    }
-}
-
-/// Why a change is not tried, and whether it is missed.
-fn obstacle(change: &Change, changes: &[Change], states: &[State], unmade: bool) -> Option<(String, bool)> {
-    if let Some(blocked) = &change.blocked {
-        return Some((format!("{} ({})", blocked.because, change.because), !blocked.bearable));
-    }
-    let missing = change.needs.iter().find(|need| states[**need] == State::Missing).map(|index| &changes[*index]);
-    let is_removal = matches!(change.stage, Stage::Removals(_));
-    match missing.map(|missing| (missing.action, format!("{} {}", missing.object.kind(), missing.object.name()))) {
-        Some((Action::Delete, needing)) => Some((format!("the {needing} is still there, and needs it"), true)),
-        Some((_, needed)) => Some((format!("it needs the {needed}, which is not there as wanted"), true)),
-        None if is_removal && unmade => {
-            Some(("nothing is removed as long as something that is wanted could not be made".to_owned(), true))
-        }
-        None => None,
-    }
-}
-
-fn settle(
-    change: &Change,
-    outcome: Result<Option<Archived>, Undone>,
-    report: &mut Report,
-    listen: &mut impl FnMut(Event<'_>),
-) -> State {
-    match outcome {
-        Ok(archived) => {
-            report.applied += 1;
-            listen(Event::Applied(change, archived.as_ref()));
-            State::Made
-        }
-        Err(undone) => {
-            report.failed += 1;
-            listen(Event::Failed(change, &undone.because()));
-            State::Missing
         }
     }
 }

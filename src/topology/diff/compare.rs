@@ -75,7 +75,7 @@ fn difference(
             change.blocked = because.map(|because| Blocked { because, bearable: false });
             Some(change)
         }
-        Object::Policy(wanted) => compare_policy(step, wanted, observed, ownership.owns(&step.object.id())),
+        Object::Policy(wanted) => compare_policy(step, wanted, observed, ownership),
     }
 }
 
@@ -245,9 +245,14 @@ fn second_rung(wanted: &BindingSpec, role: Role, observed: &Observed, ownership:
     ))
 }
 
-fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed, owned: bool) -> Option<Change> {
-    let ours = step.role == Role::DeadLetters;
-    let forbidden = || Blocked { because: "the user has not the tag policymaker".to_owned(), bearable: ours };
+fn compare_policy(step: &Step, wanted: &PolicySpec, observed: &Observed, ownership: &Ownership) -> Option<Change> {
+    let id = step.object.id();
+    let owned = ownership.owns(&id);
+    let ours = step.role == Role::DeadLetters && !ownership.others.contains_key(&id);
+    let forbidden = || Blocked {
+        because: "the user has not the tag policymaker".to_owned(),
+        bearable: step.role == Role::DeadLetters,
+    };
     let blocked = (!observed.may_set_policies).then(forbidden);
     let Some(found) = observed.policies.get(&wanted.name) else { return Some(Change { blocked, ..create(step) }) };
     let mut differences = Vec::new();
