@@ -28,17 +28,16 @@ pub(super) fn compare(
     let id = step.object.id();
     let mut change = difference(step, names, observed, version, ownership)?;
     change.owned = ownership.owns(&id);
-    change.drift = drift(&change, ownership.mark(&id), observed.find(&id));
+    change.drift = drift(ownership.mark(&id), observed.find(&id));
     Some(change)
 }
 
 /// What somebody did by hand to an object of the file's own.
-fn drift(change: &Change, mark: Option<&str>, found: Option<Object>) -> Option<String> {
+fn drift(mark: Option<&str>, found: Option<Object>) -> Option<String> {
     let mark = mark?;
     match found {
         None => Some("somebody deleted it".to_owned()),
-        Some(found) if found.mark() != mark => Some("somebody changed it".to_owned()),
-        Some(_) => (change.action == Action::Create).then(|| "somebody deleted it".to_owned()),
+        Some(found) => (found.mark() != mark).then(|| "somebody changed it".to_owned()),
     }
 }
 
