@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Finding, Level, Rule,
-    subject::{Part, Subject, has_wildcard},
+    keys::has_wildcard,
+    subject::{Part, Subject},
 };
 use crate::{
     nearest,

@@ -10,6 +10,7 @@ mod cases;
 mod dead_letters;
 mod events;
 mod imports;
+mod keys;
 mod limits;
 mod policies;
 mod rule;

@@ -2,11 +2,11 @@
 //! dead letters go, and what it is for.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    ops::Bound,
+    collections::{HashMap, HashSet},
     rc::Rc,
 };
 
+use super::keys::{Keys, example, has_wildcard};
 use crate::{
     message::Field,
     topology::{
@@ -14,7 +14,7 @@ use crate::{
         expand::Role,
         objects::{Item, Objects, Teller, is_given},
         policy,
-        routing::{Reached, Routes, topic_matches},
+        routing::{Reached, Routes},
         spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
     },
     version::Version,
@@ -35,12 +35,6 @@ pub(super) struct Subject<'a> {
     keys: HashMap<&'a str, Keys<'a>>,
     /// The bindings that lead into a queue.
     into: HashMap<&'a str, Vec<&'a Item<BindingSpec>>>,
-}
-
-#[derive(Default)]
-struct Keys<'a> {
-    literal: BTreeSet<&'a str>,
-    patterns: HashSet<&'a str>,
 }
 
 /// A queue as the rules see it.
@@ -270,33 +264,6 @@ impl<'a> Subject<'a> {
 /// Through how many queues a ring is looked for.
 const RING: usize = 100;
 
-impl<'a> Keys<'a> {
-    fn add(&mut self, key: &'a str) {
-        if has_wildcard(key) {
-            self.patterns.insert(key);
-        } else {
-            self.literal.insert(key);
-        }
-    }
-
-    /// The keys that can match what the pattern matches. Of thousands, only those that begin like it are looked at.
-    fn near(&self, pattern: &str) -> Vec<&'a str> {
-        let plain: usize = pattern.split('.').take_while(|word| !has_wildcard(word)).map(|word| word.len() + 1).sum();
-        let begin = pattern.get(..plain).unwrap_or(pattern);
-        // `a.#` matches `a` as well.
-        let bare = self.literal.get(begin.trim_end_matches('.')).filter(|_| plain > 0);
-        let like = self
-            .literal
-            .range::<str, _>((Bound::Included(begin), Bound::Unbounded))
-            .take_while(|key| key.starts_with(begin));
-        let literal = bare.into_iter().chain(like).filter(|key| topic_matches(pattern, key));
-        let patterns = self.patterns.iter().filter(|key| overlap(pattern, key));
-        let mut near: Vec<&'a str> = literal.copied().collect();
-        near.extend(patterns.copied());
-        near
-    }
-}
-
 impl<'a> View<'a> {
     fn new(item: &'a Item<QueueSpec>, patterns: &Patterns<'a>) -> View<'a> {
         let kind = item.queue_type();
@@ -391,21 +358,6 @@ pub(super) fn says(name: &str, words: &[&str]) -> bool {
     let name = name.to_lowercase();
     let mut parts = name.split(|c: char| !c.is_alphanumeric());
     parts.any(|part| words.contains(&part))
-}
-
-/// Whether a word of a key is a wildcard.
-pub(super) fn has_wildcard(key: &str) -> bool {
-    key.split('.').any(|word| word == "*" || word == "#")
-}
-
-/// Whether some routing key matches both patterns.
-fn overlap(a: &str, b: &str) -> bool {
-    topic_matches(a, &example(b)) || topic_matches(b, &example(a))
-}
-
-/// A routing key that matches a pattern.
-fn example(pattern: &str) -> String {
-    pattern.split('.').map(|word| if word == "*" || word == "#" { "x" } else { word }).collect::<Vec<_>>().join(".")
 }
 
 /// A list of names that stays readable however long it is.
