@@ -277,14 +277,6 @@ impl Live {
         })
     }
 
-    /// How many messages of a queue somebody holds at this moment.
-    pub fn unacked(&self, queue: &str) -> Option<u64> {
-        let path = format!("queues/{}?disable_stats=true&enable_queue_totals=true", self.vhost);
-        let all = self.api(Method::GET, &path, None);
-        let found = all.as_array()?.iter().find(|found| found["name"] == queue)?;
-        found["messages_unacknowledged"].as_u64()
-    }
-
     /// Takes everything out of a queue.
     pub fn drain(&self, queue: &str) -> Vec<lapin::message::Delivery> {
         self.wait(async {
