@@ -135,6 +135,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--exit-code', '--exit-code', [CompletionResultType]::ParameterName, 'End with 4 when the broker differs from the file')
             [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'Delete what was made for this file''s name before and is no longer in the file')
             [CompletionResult]::new('--prune-non-empty', '--prune-non-empty', [CompletionResultType]::ParameterName, 'With --prune, also queues that hold messages, which are archived first, or have consumers')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Make queues anew whose type or arguments differ, and keep what is in them')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')
@@ -147,6 +148,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
         }
         'evbus;apply' {
             [CompletionResult]::new('--archives', '--archives', [CompletionResultType]::ParameterName, 'Where the messages of queues that --prune-non-empty deletes are kept [default: the working directory]')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'How long consumers of a queue that is made anew may take to finish with what they hold, and with what waits for them')
             [CompletionResult]::new('--state', '--state', [CompletionResultType]::ParameterName, 'Keep the record of what was made in this file, and not in the broker')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
@@ -165,6 +167,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would be changed')
             [CompletionResult]::new('--prune', '--prune', [CompletionResultType]::ParameterName, 'Delete what was made for this file''s name before and is no longer in the file')
             [CompletionResult]::new('--prune-non-empty', '--prune-non-empty', [CompletionResultType]::ParameterName, 'With --prune, also queues that hold messages, which are archived first, or have consumers')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Make queues anew whose type or arguments differ, and keep what is in them')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')

@@ -129,6 +129,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --exit-code 'End with 4 when the broker differs from the file'
             cand --prune 'Delete what was made for this file''s name before and is no longer in the file'
             cand --prune-non-empty 'With --prune, also queues that hold messages, which are archived first, or have consumers'
+            cand --replace 'Make queues anew whose type or arguments differ, and keep what is in them'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'
@@ -140,6 +141,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
         }
         &'evbus;apply'= {
             cand --archives 'Where the messages of queues that --prune-non-empty deletes are kept [default: the working directory]'
+            cand --wait 'How long consumers of a queue that is made anew may take to finish with what they hold, and with what waits for them'
             cand --state 'Keep the record of what was made in this file, and not in the broker'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
@@ -158,6 +160,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --dry-run 'Only show what would be changed'
             cand --prune 'Delete what was made for this file''s name before and is no longer in the file'
             cand --prune-non-empty 'With --prune, also queues that hold messages, which are archived first, or have consumers'
+            cand --replace 'Make queues anew whose type or arguments differ, and keep what is in them'
             cand -q 'Say only what matters'
             cand --quiet 'Say only what matters'
             cand -v 'Say where settings come from; twice: also what goes on underneath'

@@ -128,12 +128,14 @@ never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l exit-code -d 'End with 4 when the broker differs from the file'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l prune -d 'Delete what was made for this file\'s name before and is no longer in the file'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l prune-non-empty -d 'With --prune, also queues that hold messages, which are archived first, or have consumers'
+complete -c evbus -n "__fish_evbus_using_subcommand plan" -l replace -d 'Make queues anew whose type or arguments differ, and keep what is in them'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l archives -d 'Where the messages of queues that --prune-non-empty deletes are kept [default: the working directory]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l wait -d 'How long consumers of a queue that is made anew may take to finish with what they hold, and with what waits for them' -r
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l state -d 'Keep the record of what was made in this file, and not in the broker' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
@@ -153,6 +155,7 @@ never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l dry-run -d 'Only show what would be changed'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l prune -d 'Delete what was made for this file\'s name before and is no longer in the file'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l prune-non-empty -d 'With --prune, also queues that hold messages, which are archived first, or have consumers'
+complete -c evbus -n "__fish_evbus_using_subcommand apply" -l replace -d 'Make queues anew whose type or arguments differ, and keep what is in them'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand apply" -l yes -d 'Answer yes to every question'

@@ -1,10 +1,11 @@
 //! `evbus apply`
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use crate::{
     broker::Broker,
     commands::{Context, Outcome, reach::Reach, saved},
+    duration::duration,
     exit::Exit,
     failure::Failure,
     ops::apply::{Apply, Report, Request},
@@ -34,6 +35,12 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER", requires = "prune_non_empty")]
     archives: Option<PathBuf>,
 
+    /// How long consumers of a queue that is made anew may take to finish with what they hold, and with what waits for them
+    ///
+    /// Without it a queue whose messages somebody holds is not begun with.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    wait: Option<Duration>,
+
     #[command(flatten)]
     reach: Reach,
 }
@@ -62,6 +69,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         owner: context.settings.owner(),
         archives: args.archives.clone().unwrap_or_default(),
         only_looks: args.dry_run,
+        wait: args.wait,
     };
     let prepared = Box::pin(context.unless_stopped(Apply::prepare(&broker, request))).await;
     let apply = prepared.map_err(|failure| views::apply::failed(&mut context.terminal, failure, args.dry_run))?;

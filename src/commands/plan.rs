@@ -43,6 +43,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             files,
             prune: request.prune,
             prune_non_empty: request.prune_non_empty,
+            replace: request.replace,
             state: request.state.as_ref().map(|path| path.display().to_string()),
             vhost: broker.vhost().to_owned(),
             cluster: planned.cluster.clone(),

@@ -23,6 +23,13 @@ pub struct Reach {
     #[arg(long, requires = "prune")]
     prune_non_empty: bool,
 
+    /// Make queues anew whose type or arguments differ, and keep what is in them
+    ///
+    /// What comes waits in a holding queue, then what is in the queue moves there, and when the queue is made anew everything moves back:
+    /// nothing is lost, some messages may come twice. It may be killed at any point, and run again with this flag.
+    #[arg(long)]
+    replace: bool,
+
     /// Keep the record of what was made in this file, and not in the broker
     ///
     /// For users without the tag policymaker. Whoever applies the same topology needs the same file.
@@ -37,6 +44,7 @@ impl Reach {
             topology,
             prune: self.prune,
             prune_non_empty: self.prune_non_empty,
+            replace: self.replace,
             state: self.state.clone(),
             basis: None,
         }
@@ -47,14 +55,15 @@ impl Reach {
     /// # Errors
     /// When flags say something else than the plan.
     pub fn again(&self, topology: Topology, basis: Basis) -> Result<Request, Failure> {
-        if self.prune || self.prune_non_empty || self.state.is_some() {
+        if self.prune || self.prune_non_empty || self.replace || self.state.is_some() {
             return Err(Failure::usage("usage", "a saved plan says itself how far it goes")
-                .hint("leave --prune, --prune-non-empty and --state out, or save another plan with them"));
+                .hint("leave --prune, --prune-non-empty, --replace and --state out, or save another plan with them"));
         }
         Ok(Request {
             topology,
             prune: basis.prune,
             prune_non_empty: basis.prune_non_empty,
+            replace: basis.replace,
             state: basis.state.as_ref().map(PathBuf::from),
             basis: Some(basis),
         })

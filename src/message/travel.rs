@@ -102,19 +102,36 @@ pub fn put_back(message: Message, user: &str) -> Travelling {
     Travelling { properties, body }
 }
 
-/// Takes away what routes, counts, or would be refused.
-fn settle_routing(properties: &mut Properties, headers: &mut Table, user: &str) {
+/// What is published when a message moves as it is, through an exchange that does not look at keys: everything, `CC` included, but
+/// what the broker would refuse or mistake for a count of its own.
+#[must_use]
+pub fn moved(message: Message, user: &str) -> Travelling {
+    let Message { mut properties, body, .. } = message;
+    let had_headers = properties.headers.is_some();
+    let mut headers = properties.headers.take().unwrap_or_default();
+    settle_identity(&mut properties, &mut headers, user);
+    properties.headers = (had_headers || !headers.is_empty()).then_some(headers);
+    Travelling { properties, body }
+}
+
+/// Takes away what counts, and the name of a user that this one may not publish as.
+fn settle_identity(properties: &mut Properties, headers: &mut Table, user: &str) {
     for name in COUNTERS {
         headers.remove(name);
     }
+    if let Some(owner) = properties.user_id.take_if(|owner| owner != user) {
+        headers.insert("x-evbus-user-id".to_owned(), Field::text(owner));
+    }
+}
+
+/// Takes away what routes, counts, or would be refused.
+fn settle_routing(properties: &mut Properties, headers: &mut Table, user: &str) {
+    settle_identity(properties, headers, user);
     let copies: Vec<Field> = ["CC", "BCC"].into_iter().filter_map(|name| headers.remove(name)).collect();
     match <[Field; 1]>::try_from(copies) {
         Ok([one]) => drop(headers.insert("x-evbus-cc".to_owned(), one)),
         Err(none_or_both) if none_or_both.is_empty() => (),
         Err(both) => drop(headers.insert("x-evbus-cc".to_owned(), Field::Array(both))),
-    }
-    if let Some(owner) = properties.user_id.take_if(|owner| owner != user) {
-        headers.insert("x-evbus-user-id".to_owned(), Field::text(owner));
     }
 }
 
@@ -158,6 +175,32 @@ mod tests {
             ("exchange", Field::text("events")),
             ("routing-keys", Field::Array(vec![Field::text("a.b")])),
         ]))])
+    }
+
+    #[test]
+    fn what_moves_as_it_is_loses_counts_and_a_foreign_user_alone() {
+        let headers = table([
+            ("x-death", death()),
+            ("x-delivery-count", Field::I64(3)),
+            ("CC", Field::Array(vec![Field::text("c")])),
+            ("x-evbus-attempt", Field::I64(6)),
+        ]);
+        let properties = Properties {
+            headers: Some(headers),
+            expiration: Some("60000".into()),
+            user_id: Some("them".into()),
+            ..Properties::default()
+        };
+        let wanted = table([
+            ("x-death", death()),
+            ("CC", Field::Array(vec![Field::text("c")])),
+            ("x-evbus-attempt", Field::I64(6)),
+            ("x-evbus-user-id", Field::text("them")),
+        ]);
+        let gone = moved(message(properties), "us");
+        let expected = Properties { headers: Some(wanted), expiration: Some("60000".into()), ..Properties::default() };
+        assert_eq!(gone.properties, expected);
+        assert_eq!(moved(message(Properties::default()), "us").properties, Properties::default());
     }
 
     #[test]

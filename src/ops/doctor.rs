@@ -11,6 +11,7 @@ use crate::{
         management::{Permissions, QueueInfo},
     },
     interrupt::Interrupt,
+    topology::replacement::HOLDING,
 };
 
 /// What is to be found out.
@@ -196,7 +197,7 @@ async fn ask_management(broker: &Broker) -> Result<Managed, broker::Error> {
 async fn ours(broker: &Broker) -> Result<Vec<Ours>, broker::Error> {
     let management = broker.management();
     let vhost = broker.vhost();
-    let pattern = format!("^({}|{TAIL})", lock::PREFIX.replace('.', r"\."));
+    let pattern = format!("^({}|{}|{TAIL})", lock::PREFIX.replace('.', r"\."), HOLDING.replace('.', r"\."));
     let queues = management.queues_named(vhost, &pattern).await?;
     let runs: Vec<&str> = queues.iter().filter_map(|queue| queue.arguments.get("x-evbus-run")?.as_str()).collect();
     let policies = management.policies(vhost).await?;

@@ -35,6 +35,8 @@ pub struct Request {
     pub prune: bool,
     /// Also queues with messages, which are archived first, or consumers.
     pub prune_non_empty: bool,
+    /// Make queues anew that exist differently, with what is in them.
+    pub replace: bool,
     /// Where the record of what was made lies; `None` is in the broker.
     pub state: Option<PathBuf>,
     /// What a saved plan saw, which has to be so still.
@@ -119,8 +121,12 @@ pub(super) async fn compare(
     if let (true, Some(why)) = (request.prune, records.why_unknown()) {
         return Err(Error::CannotPrune(why.to_owned()));
     }
-    let scope =
-        Scope { ownership: records.ownership.clone(), prune: request.prune, prune_non_empty: request.prune_non_empty };
+    let scope = Scope {
+        ownership: records.ownership.clone(),
+        prune: request.prune,
+        prune_non_empty: request.prune_non_empty,
+        replace: request.replace,
+    };
     let mut steps = steps(&request.topology, version, &[])?;
     let claimed = owned::claimed(&steps, &scope.ownership);
     if !claimed.is_empty() {

@@ -39,6 +39,7 @@ pub mod place;
 pub mod plan;
 pub mod policies;
 pub mod policy;
+pub mod replacement;
 pub mod review;
 pub mod routing;
 pub mod saved;

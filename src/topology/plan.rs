@@ -1,7 +1,7 @@
 //! What would be changed on a broker, why, and what stands in the way: one ordered list that the table, the JSON and `apply`
 //! all read.
 
-use super::{expand::Role, order::Object};
+use super::{expand::Role, order::Object, replacement::Replacement};
 
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -68,6 +68,8 @@ pub struct Change {
     pub owned: bool,
     /// Of a queue that goes: the queues that go after it, and whose messages come to it until then.
     pub feeders: Vec<String>,
+    /// Of a queue that is made anew: how.
+    pub replacement: Option<Replacement>,
     /// The changes, all before it, without which it is not made.
     pub needs: Vec<usize>,
     /// Changes of one stage can go on side by side.

@@ -23,6 +23,9 @@ pub struct Basis {
     pub prune: bool,
     /// Whether queues with messages or consumers are, too.
     pub prune_non_empty: bool,
+    /// Whether queues that exist differently are made anew.
+    #[serde(default)]
+    pub replace: bool,
     /// Where the record of what was made lies, where it is not in the broker.
     pub state: Option<String>,
     /// The virtual host.

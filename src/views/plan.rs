@@ -88,11 +88,13 @@ fn summary(plan: &Plan) -> String {
     match doable {
         0 if plan.blocked() == 0 => format!("nothing to do{rest}"),
         _ => {
-            let deleted = match plan.count(Action::Delete) {
+            let seldom = |action, word: &str| match plan.count(action) {
                 0 => String::new(),
-                deleted => format!(", {deleted} to delete"),
+                count => format!(", {count} to {word}"),
             };
-            format!("{} to create, {} to update{deleted}{rest}", plan.count(Action::Create), plan.count(Action::Update))
+            let (create, update) = (plan.count(Action::Create), plan.count(Action::Update));
+            let (replace, delete) = (seldom(Action::Replace, "replace"), seldom(Action::Delete, "delete"));
+            format!("{create} to create, {update} to update{replace}{delete}{rest}")
         }
     }
 }

@@ -56,6 +56,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
+        follows: false,
         dry_run: args.dry_run,
         owner: context.settings.owner(),
         timeout: context.settings.timeout(),

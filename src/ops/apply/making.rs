@@ -25,6 +25,7 @@ impl Apply<'_> {
     ) -> Result<Option<Archived>, Undone> {
         match change.action {
             Action::Delete => self.remove(&change.object, number, inside, &change.feeders, interrupt).await,
+            Action::Replace => self.replace(change, interrupt).await.map(|()| None),
             // To set a policy is to put it in place of whatever has its name.
             Action::Create if self.has_come(&change.object).await? => {
                 Err(Undone::Kept("somebody has made one of that name meanwhile".to_owned()))

@@ -6,6 +6,7 @@
 mod making;
 mod recording;
 mod removing;
+mod replacing;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -53,6 +54,8 @@ pub struct Request {
     pub owner: String,
     /// Where messages of queues that are deleted are kept.
     pub archives: PathBuf,
+    /// How long consumers of a queue that is made anew may take to finish with it; `None` does not begin while they hold anything.
+    pub wait: Option<Duration>,
     /// It is only to be shown what would be done: nobody is kept out.
     pub only_looks: bool,
 }
@@ -223,11 +226,14 @@ impl<'a> Apply<'a> {
             }
         }
         let inside = self.inside(changes, &ready, interrupt).await;
+        // One after the other: each reads the whole broker, and moves messages as fast as it can.
+        let (alone, side_by_side): (Vec<usize>, Vec<usize>) =
+            ready.into_iter().partition(|index| changes[*index].replacement.is_some());
         let mut lost = Vec::new();
         {
             let this = &*self;
             let inside = &inside;
-            let mut making = stream::iter(ready)
+            let mut making = stream::iter(side_by_side)
                 .map(|index| async move {
                     if interrupt.is_raised() {
                         return (index, None);
@@ -244,6 +250,7 @@ impl<'a> Apply<'a> {
                 }
             }
         }
+        lost.extend(alone);
         for index in lost {
             if interrupt.is_raised() {
                 return;

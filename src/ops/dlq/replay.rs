@@ -39,6 +39,8 @@ pub struct Request {
     pub assume: Option<Assumption>,
     /// How many messages may be held unsettled at once; `None` chooses.
     pub window: Option<u16>,
+    /// Also what comes while it runs, until the queue is empty. Nothing is read ahead then, and nobody is asked.
+    pub follows: bool,
     /// Only say what would become of each.
     pub dry_run: bool,
     /// Who runs it, `user@host`.
@@ -193,7 +195,13 @@ impl<'a> Replay<'a> {
         };
         let mut session = Session::open(broker, purpose).await?;
         let ready = session.facts.ready;
-        let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
+        let set = if request.follows {
+            u64::MAX
+        } else if request.selector.is_everything() {
+            request.limit.unwrap_or(u64::MAX).min(ready)
+        } else {
+            ready
+        };
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
         if set > 0 && matches!(request.to, To::Source | To::Queue(_)) {
             may_write(broker, &session.run).await?;

@@ -16,6 +16,8 @@ pub enum To {
     Exchange,
     /// To this queue.
     Queue(String),
+    /// Through this exchange, which does not look at keys, with the key it has and just as it is.
+    Through(String),
     /// To this exchange, with this key or else the message's original one.
     Address {
         /// The exchange.
@@ -60,6 +62,9 @@ impl std::fmt::Display for Address {
 pub fn address(to: &To, queue: &str, message: &Message) -> Result<Address, &'static str> {
     match to {
         To::Queue(name) => Ok(Address::queue(name)),
+        To::Through(exchange) => {
+            Ok(Address { exchange: exchange.clone(), routing_key: message.routing_key.clone(), also: Vec::new() })
+        }
         To::Source => match death::source_queue(message) {
             Some(source) if source == queue => Err("it died in this very queue; name a target with --to queue:NAME"),
             Some(source) => Ok(Address::queue(source)),

@@ -11,6 +11,7 @@ use crate::{
         order::{Object, Step, dead_letters},
         owned::Ownership,
         plan::{Action, Blocked, Change, Difference},
+        replacement,
         routing::ALTERNATE_EXCHANGE,
         spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
     },
@@ -54,6 +55,7 @@ fn difference(
             Some(found) => differing(step, Action::Replace, exchange_differences(wanted, found)),
         },
         Object::Queue(wanted) => match observed.queues.get(&wanted.name) {
+            None if is_held(wanted, observed) => Some(begun(step, Vec::new())),
             None => {
                 let mut change = create(step);
                 change.risk = lost_dead_letters(wanted, names, observed);
@@ -61,6 +63,9 @@ fn difference(
             }
             Some(found) => {
                 let (differences, idle) = queue_differences(wanted, found, version);
+                if differences.is_empty() && is_held(wanted, observed) {
+                    return Some(begun(step, idle));
+                }
                 differing(step, Action::Replace, differences).or_else(|| idle_difference(step, idle, version))
             }
         },
@@ -90,6 +95,7 @@ pub(super) fn create(step: &Step) -> Change {
         drift: None,
         owned: false,
         feeders: Vec::new(),
+        replacement: None,
         needs: Vec::new(),
         stage: step.stage,
     }
@@ -103,6 +109,16 @@ fn differing(step: &Step, action: Action, differences: Vec<Difference>) -> Optio
     let because = format!("exists differently: {}", said(&differences));
     let blocked = Some(Blocked { because: "evbus does not change what exists".to_owned(), bearable: false });
     Some(Change { action, because, blocked, differences, ..create(step) })
+}
+
+/// Whether messages of a queue wait elsewhere for it to be made anew.
+fn is_held(wanted: &QueueSpec, observed: &Observed) -> bool {
+    observed.queues.contains_key(&replacement::holding(&wanted.name))
+}
+
+/// A replace that did not end goes on.
+fn begun(step: &Step, differences: Vec<Difference>) -> Change {
+    Change { action: Action::Replace, because: String::new(), differences, ..create(step) }
 }
 
 fn idle_difference(step: &Step, differences: Vec<Difference>, version: Version) -> Option<Change> {

@@ -19,16 +19,15 @@ use crate::topology::{
 };
 
 /// Adds to a plan what becomes of what is no longer wanted.
-pub(super) fn add(plan: &mut Plan, steps: &[Step], observed: &Observed, scope: &Scope) {
+pub(super) fn add<'a>(plan: &mut Plan, steps: &[Step], observed: &'a Observed, ways: &Ways<'a>, scope: &Scope) {
     let rungs = rungs(plan, steps, observed, scope);
     let wanted: HashSet<Id> = steps.iter().map(|step| step.object.id()).collect();
     let record = scope.ownership.record.iter();
     let unwanted: Vec<&Id> = record.flat_map(Record::ids).filter(|id| !wanted.contains(*id)).collect();
     let there: HashSet<&Id> = unwanted.iter().copied().filter(|id| observed.find(id).is_some()).collect();
-    let ways = Ways::of(observed);
-    let (steps, feeders) = backwards(observed, &ways, &there);
+    let (steps, feeders) = backwards(observed, ways, &there);
     plan.forgotten = unwanted.len() - steps.len();
-    let staying = Staying::of(observed, &ways, &steps, scope);
+    let staying = Staying::of(observed, ways, &steps, scope);
     // The changes of what needs each of them, and so goes before it.
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (at, step) in steps.iter().enumerate() {
@@ -214,6 +213,7 @@ fn removal(step: &Step) -> Change {
         drift: None,
         owned: true,
         feeders: Vec::new(),
+        replacement: None,
         needs: Vec::new(),
         stage: step.stage,
     }
@@ -225,7 +225,7 @@ fn inside<'a>(object: &Object, observed: &'a Observed) -> Option<&'a Inside> {
 }
 
 /// What is in a queue in words; nothing where it is empty and nobody reads it.
-fn said(inside: &Inside) -> Option<String> {
+pub(super) fn said(inside: &Inside) -> Option<String> {
     let count = |count: Option<u64>, what: &str| match count {
         None => Some(format!("an unknown number of {what}s")),
         Some(0) => None,

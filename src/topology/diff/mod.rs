@@ -1,6 +1,7 @@
 //! How does what is wanted differ from what a broker has? Compared as the broker itself compares when something is declared
 //! again: the width of a number means nothing, what it does not know is not looked at, and missing differs from present.
 
+mod anew;
 mod compare;
 mod leftovers;
 mod staying;
@@ -9,7 +10,11 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::compare::words;
-use self::compare::{Names, compare, create};
+use self::{
+    anew::Anew,
+    compare::{Names, compare, create},
+    ways::Ways,
+};
 use super::{
     expand::{Role, Wanted},
     order::{Object, Step},
@@ -72,6 +77,8 @@ pub struct Scope {
     pub prune: bool,
     /// Also queues that hold messages, which are archived first, or have consumers.
     pub prune_non_empty: bool,
+    /// Make queues anew that exist differently, with what is in them.
+    pub replace: bool,
 }
 
 impl Observed {
@@ -154,6 +161,8 @@ pub(super) fn identity(binding: &BindingSpec) -> String {
 pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope) -> Plan {
     let mut plan = Plan::default();
     let names = Names::of(steps);
+    let ways = Ways::of(observed);
+    let anew = Anew::of(observed, &ways, version);
     // Where each step's change is, if there is one, and what keeps others from building on it.
     let mut changes: Vec<Option<usize>> = Vec::with_capacity(steps.len());
     let mut unsound: Vec<Option<String>> = Vec::with_capacity(steps.len());
@@ -161,6 +170,7 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
         let mut change = compare(step, &names, observed, version, &scope.ownership);
         let name = || format!("{} {}", step.object.kind(), step.object.name());
         if let Some(change) = &mut change {
+            anew.settle(change, scope);
             change.needs = step.needs.iter().filter_map(|need| changes[*need]).collect();
             let broken = step.needs.iter().find_map(|need| unsound[*need].as_ref());
             if let (None, Action::Create, Some(broken)) = (&change.blocked, change.action, broken) {
@@ -183,7 +193,7 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
             None => plan.unchanged += 1,
         }
     }
-    leftovers::add(&mut plan, steps, observed, scope);
+    leftovers::add(&mut plan, steps, observed, &ways, scope);
     for change in &plan.changes {
         if let Some(Blocked { because, bearable: true }) = &change.blocked {
             plan.warnings.push(format!("the {} {} is not set: {because}", change.object.kind(), change.object.name()));

@@ -194,7 +194,7 @@ fn owning(steps: &[Step], prune: bool) -> Scope {
     let mut record = Record::new("shop", "/");
     record.objects = steps.iter().map(|step| (step.object.id(), step.object.mark())).collect();
     let ownership = Ownership { record: Some(record), ..Ownership::default() };
-    Scope { ownership, prune, prune_non_empty: false }
+    Scope { ownership, prune, prune_non_empty: false, replace: false }
 }
 
 /// Nothing is in any queue.

@@ -10,6 +10,7 @@ use crate::{
     topology::{
         argument::QueueType,
         diff::Observed,
+        replacement,
         spec::{BindingSpec, QueueSpec},
     },
     version::Version,
@@ -70,7 +71,11 @@ impl Sieve {
         let Sieve { objects, left_out } = self;
         let reserved = || "names that begin with amq. are the broker's own".to_owned();
         let mut leave = |kind, name: &str, because| left_out.insert(LeftOut { kind, name: name.to_owned(), because });
+        let ours = || "it is there while a queue is made anew: evbus apply --replace ends that".to_owned();
         objects.exchanges.retain(|name, _| {
+            if replacement::is_ours(name) {
+                return !leave("exchange", name, ours());
+            }
             let keep = !name.is_empty() && !name.starts_with(RESERVED);
             if !keep && !name.is_empty() && !name.starts_with(MADE) && !GIVEN.contains(&name.as_str()) {
                 leave("exchange", name, reserved());
@@ -79,6 +84,7 @@ impl Sieve {
         });
         objects.queues.retain(|name, queue| {
             let because = foreign(queue).or_else(|| name.starts_with(RESERVED).then(reserved));
+            let because = because.or_else(|| replacement::is_ours(name).then(ours));
             because.is_none_or(|because| !leave("queue", name, because))
         });
         objects.policies.retain(|name, _| {

@@ -16,7 +16,7 @@ use crate::{
         reading::Reading,
         saver::Saver,
         session::Error,
-        target::{self, Address, Standing, Targets},
+        target::{self, Address, Standing, Targets, To},
     },
 };
 
@@ -223,7 +223,10 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         let message_id = message.properties.message_id.clone();
         let facts =
             travel::Facts { run: &self.replay.session.run, user: self.replay.publishing.user(), also: &address.also };
-        let travelling = travel::outgoing(message, &facts);
+        let travelling = match self.replay.request.to {
+            To::Through(_) => travel::moved(message, facts.user),
+            _ => travel::outgoing(message, &facts),
+        };
         let letter = Letter {
             exchange: address.exchange.clone(),
             routing_key: address.routing_key.clone(),

@@ -23,7 +23,11 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     ) -> Result<Preflight, Error> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = self.replay.hold;
         let mut bytes = 0;
-        while ahead.len() < usize::from(most) && bytes < FIRST_BYTES && !self.interrupt.is_raised() {
+        while !self.replay.request.follows
+            && ahead.len() < usize::from(most)
+            && bytes < FIRST_BYTES
+            && !self.interrupt.is_raised()
+        {
             reading.make_room().await?;
             let Some(delivery) = reading.next().await? else { break };
             bytes += delivery.message.body.len();
