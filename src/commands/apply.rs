@@ -47,30 +47,10 @@ pub struct Args {
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    let basis = args.file.as_deref().map(saved::basis).transpose()?.flatten();
-    let file = match &basis {
-        Some(basis) => context.makeable(context.topology_of(basis)?)?,
-        None => context.require_makeable_topology(args.file.as_deref())?,
-    };
-    if !args.dry_run {
-        context.require_consent("apply changes the broker")?;
-    }
-    let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
-    let name = file.topology.name.as_ref().map(|name| name.value.clone());
-    let plan = match basis {
-        Some(basis) => {
-            require_same_place(&basis, &broker).await?;
-            args.reach.again(file.topology, basis)?
-        }
-        None => args.reach.request(file.topology),
-    };
-    let request = Request {
-        plan,
-        owner: context.settings.owner(),
-        archives: args.archives.clone().unwrap_or_default(),
-        only_looks: args.dry_run,
-        wait: args.wait,
-    };
+    let asked = asked(args, context).await;
+    let (broker, request) =
+        asked.map_err(|failure| views::apply::failed(&mut context.terminal, failure, args.dry_run))?;
+    let name = request.plan.name().map(str::to_owned);
     let prepared = Box::pin(context.unless_stopped(Apply::prepare(&broker, request))).await;
     let apply = prepared.map_err(|failure| views::apply::failed(&mut context.terminal, failure, args.dry_run))?;
     if args.dry_run {
@@ -93,6 +73,30 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             .hint("somebody may be changing it at the same time; evbus plan shows what differs now"));
     }
     Ok(exit(&report))
+}
+
+/// What is to be applied, and to which broker.
+async fn asked(args: &Args, context: &mut Context) -> Result<(Broker, Request), Failure> {
+    let basis = args.file.as_deref().map(saved::basis).transpose()?.flatten();
+    let file = match &basis {
+        Some(basis) => context.makeable(context.topology_of(basis)?)?,
+        None => context.require_makeable_topology(args.file.as_deref())?,
+    };
+    if !args.dry_run {
+        context.require_consent("apply changes the broker")?;
+    }
+    let broker = context.broker(file.topology.vhost.as_ref().map(|vhost| vhost.value.as_str()))?;
+    let plan = match basis {
+        Some(basis) => {
+            require_same_place(&basis, &broker).await?;
+            args.reach.again(file.topology, basis)?
+        }
+        None => args.reach.request(file.topology),
+    };
+    let owner = context.settings.owner();
+    let request =
+        Request { plan, owner, archives: args.archives.clone().unwrap_or_default(), only_looks: args.dry_run };
+    Ok((broker, request))
 }
 
 /// A saved plan is for one virtual host of one broker.

@@ -12,7 +12,7 @@ use crate::{
     },
     terminal::{Closed, Consent, Progress, Terminal},
     topology::plan::{Change, Plan},
-    views::plan,
+    views::{counted, plan},
 };
 
 /// Shows an apply.
@@ -134,7 +134,8 @@ impl<'a> View<'a> {
                     _ => "updated",
                 };
                 let kept = archived.map_or_else(String::new, |archived| {
-                    format!("; its {} messages are in {}", archived.messages, archived.archive.display())
+                    let are = if archived.messages == 1 { "message is" } else { "messages are" };
+                    format!("; its {} {are} in {}", archived.messages, archived.archive.display())
                 });
                 self.terminal.line(&format!("{done} {kind} {}{kept}", self.terminal.foreign(&name)))
             }
@@ -170,7 +171,8 @@ impl<'a> View<'a> {
         if !self.terminal.is_json() {
             let stopped = if report.interrupted { ", stopped before the rest" } else { "" };
             self.terminal.line(&if applied + failed + skipped == 0 && !report.interrupted {
-                format!("nothing to do: {} objects are as wanted", report.unchanged)
+                let are = if report.unchanged == 1 { "is" } else { "are" };
+                format!("nothing to do: {} {are} as wanted", counted(report.unchanged, "object"))
             } else {
                 let spared = match self.spared {
                     0 => String::new(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     ops::export::Report,
     terminal::{Closed, Terminal},
+    views::counted,
 };
 
 /// The text of the file: YAML, or JSON where that is wanted.
@@ -55,8 +56,7 @@ pub fn tell(terminal: &Terminal, report: &Report) {
     }
     match report.export.without_services {
         Some(because) => terminal.warn(&format!("nothing is written as a service: {because}")),
-        None if report.export.services == 1 => terminal.say("1 service"),
-        None if report.export.services > 1 => terminal.say(&format!("{} services", report.export.services)),
-        None => (),
+        None if report.export.services == 0 => (),
+        None => terminal.say(&counted(report.export.services, "service")),
     }
 }

@@ -13,3 +13,8 @@ pub mod route;
 pub mod sandbox;
 mod table;
 pub mod tail;
+
+/// A count with its word, of which there may be one.
+fn counted(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+}

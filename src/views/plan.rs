@@ -66,7 +66,7 @@ fn lines(terminal: &Terminal, plan: &Plan, mut table: Table) -> Vec<String> {
         let mut because = change.because.clone();
         let blocked = change.blocked.as_ref().map(|blocked| &blocked.because);
         for more in [change.drift.as_ref(), blocked, change.risk.as_ref()].into_iter().flatten() {
-            because.push_str(". ");
+            because.push_str("; ");
             because.push_str(more);
         }
         table.row(terminal, [action, change.object.kind().to_owned(), change.object.name(), because]);

@@ -242,6 +242,22 @@ fn apply_asks_and_without_anybody_to_ask_refuses() {
 }
 
 #[test]
+fn an_apply_that_ends_before_its_broker_is_asked_writes_its_summary_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    evbus(["init"]).within(folder.path()).done().ends_with(0);
+    let basis = r#""prune": false, "prune_non_empty": false, "state": null, "vhost": "/", "cluster": null, "seen": {}, "changes": []"#;
+    let files = r#"[{ "path": "evbus.yaml", "sha256": "what it was" }]"#;
+    let plan = format!(r#"{{ "format": "evbus.plan/1", "basis": {{ "files": {files}, {basis} }} }}"#);
+    fs::write(folder.path().join("p.json"), plan).expect("it is written");
+    let run = |arguments: &[&str]| evbus(["apply", "-o", "json"]).and(arguments).within(folder.path()).done();
+    let moved = run(&["p.json", "--yes"]).ends_with(1);
+    assert!(moved.err().contains("evbus.yaml is not as it was"), "{}", moved.whole());
+    for done in [moved, run(&[]).ends_with(2)] {
+        assert_eq!(done.summary()["applied"], 0, "{}", done.whole());
+    }
+}
+
+#[test]
 fn a_subscription_that_cannot_be_made_stops_plan_and_apply_in_its_place() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("evbus.yaml"), FINDINGS).expect("it is written");

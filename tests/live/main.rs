@@ -7,6 +7,7 @@
 mod support;
 
 mod alarm;
+mod apply_words;
 mod connection;
 mod consent;
 mod demo;

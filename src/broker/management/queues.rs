@@ -203,13 +203,13 @@ impl Management {
         self.http.get(&path, &[("columns", "queue.name,queue.vhost")]).await
     }
 
-    /// Every queue of a virtual host, definitions only.
+    /// Every queue of a virtual host, definitions only, in one answer: for each page the broker reads and sorts them all again.
+    /// Measured with 15,000 queues on 3.10, 4.0 and 4.3: thirty pages take 11 s, 3.5 s and 6.5 s, one answer about 1 s.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn queue_definitions(&self, vhost: &str) -> Result<Vec<QueueInfo>, Error> {
-        paged(&self.http, &["queues", vhost], &Columns::Definitions.query(), |queue: &QueueInfo| queue.name.clone())
-            .await
+        self.queue_list(Some(vhost), Columns::Definitions).await
     }
 
     /// The definitions of the queues whose names match a regular expression.

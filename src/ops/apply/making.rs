@@ -64,7 +64,12 @@ fn policy(wanted: &PolicySpec) -> Policy {
 /// Why a change is not tried, and whether it is missed.
 pub(super) fn obstacle(change: &Change, changes: &[Change], states: &[State], unmade: bool) -> Option<(String, bool)> {
     if let Some(blocked) = &change.blocked {
-        return Some((format!("{} ({})", blocked.because, change.because), !blocked.bearable));
+        let because = match change.action {
+            // What is in its way is what is there: that is said in what it differs.
+            Action::Replace | Action::Update => format!("{}; {}", change.because, blocked.because),
+            Action::Create | Action::Delete | Action::Keep => blocked.because.clone(),
+        };
+        return Some((because, !blocked.bearable));
     }
     let missing = change.needs.iter().find(|need| states[**need] == State::Missing).map(|index| &changes[*index]);
     let is_removal = matches!(change.stage, Stage::Removals(_));

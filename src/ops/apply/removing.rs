@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{Apply, SAMPLED, Undone};
@@ -88,12 +88,10 @@ impl Apply<'_> {
         };
         match gone.await {
             Ok(()) => Ok(Some(archived)),
-            Err(undone) => Err(Undone::Kept(format!(
-                "{}; {} of its messages are in {} already",
-                undone.because(),
-                archived.messages,
-                archived.archive.display()
-            ))),
+            Err(undone) => {
+                let so_far = kept_so_far(archived.messages, &archived.archive);
+                Err(Undone::Kept(format!("{}; {so_far}", undone.because())))
+            }
         }
     }
 
@@ -104,7 +102,7 @@ impl Apply<'_> {
         match inside {
             Inside { unacked: None, .. } => kept("what consumers hold of its messages is not known"),
             Inside { unacked: Some(held), .. } if held > 0 => {
-                kept(&format!("consumers hold {held} of its messages: nobody can archive those"))
+                kept(&format!("consumers hold {held} of its messages: nobody can archive what they hold"))
             }
             inside if inside.letters() > 0 => {
                 kept("dead letters of it are on their way, and nobody has taken them yet")
@@ -147,11 +145,17 @@ impl Apply<'_> {
         };
         let purge = Purge::prepare(self.broker, request, &mut |_| ()).await.map_err(|error| failed(&error))?;
         let report = Box::pin(purge.run(interrupt, &mut |_| ())).await.map_err(|error| failed(&error))?;
-        let so_far = format!("{} of its messages are in {} already", report.removed, path.display());
+        let so_far = kept_so_far(report.removed, &path);
         match report.stopped {
             Some(error) => Err(Undone::Kept(format!("its messages could not be archived: {error}; {so_far}"))),
             None if report.interrupted => Err(Undone::Kept(format!("it was interrupted; {so_far}"))),
             None => Ok(Archived { archive: report.archive.unwrap_or(path), messages: report.removed }),
         }
     }
+}
+
+/// What is in an archive although the queue stays.
+fn kept_so_far(count: u64, archive: &Path) -> String {
+    let are = if count == 1 { "is" } else { "are" };
+    format!("{count} of its messages {are} in {} already", archive.display())
 }

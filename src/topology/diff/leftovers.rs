@@ -253,12 +253,11 @@ fn full(object: &Object, observed: &Observed, scope: &Scope) -> Option<String> {
     if let (1.., Some(("", Some(key)))) = (inside.letters(), dead_letters(&queue.arguments))
         && !observed.queues.contains_key(key)
     {
-        return Some(format!(
-            "{has}, which are due at the queue {key}, and that is not there: make it again, and they go on"
-        ));
+        return Some(format!("{has}, due at the queue {key}, and that is not there: make it again, and they go on"));
     }
     if inside.letters() > 0 {
-        return Some(format!("{has}, of which {} are dead letters that nobody has taken yet", inside.letters()));
+        let are = if inside.letters() == 1 { "is a dead letter" } else { "are dead letters" };
+        return Some(format!("{has}, of which {} {are} that nobody has taken yet", inside.letters()));
     }
     if !scope.prune_non_empty {
         return Some(format!("{has}: --prune-non-empty archives its messages first, and deletes it all the same"));
@@ -274,5 +273,6 @@ fn lost(object: &Object, observed: &Observed) -> Option<String> {
     let Object::Queue(queue) = object else { return None };
     let inside = observed.inside.get(&queue.name)?;
     let consumers = inside.consumers.filter(|consumers| *consumers > 0)?;
-    Some(format!("{consumers} of its consumers are cut off"))
+    let are = if consumers == 1 { "is" } else { "are" };
+    Some(format!("{consumers} of its consumers {are} cut off"))
 }

@@ -11,7 +11,7 @@ use crate::{
         lint::{Finding, Level, Report, Rule},
         place::{Positions, Sources},
     },
-    views::table::Table,
+    views::{counted, table::Table},
 };
 
 /// How findings are written.
@@ -48,7 +48,6 @@ pub fn show(terminal: &mut Terminal, report: &Report, sources: &Sources, format:
 }
 
 fn table(terminal: &mut Terminal, report: &Report, positions: &Positions<'_>) -> Result<(), Closed> {
-    let told = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     let silenced = report.silenced.len();
     if report.findings.is_empty() {
         terminal.line("nothing found")?;
@@ -67,7 +66,7 @@ fn table(terminal: &mut Terminal, report: &Report, positions: &Positions<'_>) ->
     }
     let (errors, warnings, infos) =
         (report.count(Level::Error), report.count(Level::Warning), report.count(Level::Info));
-    let mut counts = vec![told(errors, "error"), told(warnings, "warning"), told(infos, "info")];
+    let mut counts = vec![counted(errors, "error"), counted(warnings, "warning"), counted(infos, "info")];
     if silenced > 0 {
         counts.push(format!("{silenced} silenced"));
     }
