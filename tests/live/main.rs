@@ -25,6 +25,7 @@ mod ownership;
 mod permissions_apply;
 mod publish;
 mod queues;
+mod race;
 mod route;
 mod routes;
 mod sandbox;
