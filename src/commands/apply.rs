@@ -93,9 +93,13 @@ async fn asked(args: &Args, context: &mut Context) -> Result<(Broker, Request), 
         }
         None => args.reach.request(file.topology),
     };
-    let owner = context.settings.owner();
-    let request =
-        Request { plan, owner, archives: args.archives.clone().unwrap_or_default(), only_looks: args.dry_run };
+    let request = Request {
+        plan,
+        owner: context.settings.owner(),
+        archives: args.archives.clone().unwrap_or_default(),
+        wait: args.wait,
+        only_looks: args.dry_run,
+    };
     Ok((broker, request))
 }
 

@@ -26,6 +26,7 @@ mod ownership;
 mod permissions_apply;
 mod publish;
 mod queues;
+mod race;
 mod replace;
 mod route;
 mod routes;
