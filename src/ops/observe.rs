@@ -23,8 +23,7 @@ pub async fn run(management: &Management, vhost: &str) -> Result<Observed, Error
         observed.exchanges.insert(info.name.clone(), exchange(info));
     }
     for info in management.queue_definitions(vhost).await? {
-        // Broker fact (4.3): told with definitions alone, too; `minority` is a quorum queue that has lost most of its nodes.
-        if matches!(info.state.as_deref(), Some("down" | "stopped" | "crashed" | "minority")) {
+        if info.is_down() {
             observed.down.insert(info.name.clone());
         }
         if let Some(policy) = &info.policy {

@@ -8,6 +8,7 @@ mod support;
 
 mod alarm;
 mod apply_words;
+mod cluster;
 mod connection;
 mod consent;
 mod demo;

@@ -53,6 +53,8 @@ pub struct Live {
     connection: Connection,
     /// A channel with confirms.
     pub channel: Channel,
+    /// Whether the broker goes with all that is on it.
+    is_fleeting: bool,
 }
 
 /// A broker for the test of that name, or nothing, said aloud.
@@ -98,7 +100,14 @@ impl Live {
             channel.confirm_select(ConfirmSelectOptions::default()).await.expect("confirms");
             (connection, channel)
         });
-        Live { url: url.to_owned(), management: management.to_owned(), vhost, http, runtime, connection, channel }
+        let (url, management) = (url.to_owned(), management.to_owned());
+        Live { url, management, vhost, http, runtime, connection, channel, is_fleeting: false }
+    }
+
+    /// The same on a broker that goes with all that is on it, and may be gone first: nothing is cleared up on it.
+    pub fn fleeting(mut self) -> Live {
+        self.is_fleeting = true;
+        self
     }
 
     /// The program, told to use this broker and virtual host.
@@ -354,6 +363,9 @@ async fn acknowledge(channel: &lapin::Channel, all: &[lapin::message::Delivery])
 
 impl Drop for Live {
     fn drop(&mut self) {
+        if self.is_fleeting {
+            return;
+        }
         let path = format!("vhosts/{}", self.vhost);
         self.wait(async {
             let _ = tokio::time::timeout(Duration::from_secs(2), self.connection.close(200, "done".into())).await;

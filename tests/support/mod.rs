@@ -9,6 +9,7 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod cluster;
 pub mod live;
 pub mod own;
 pub mod run;

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use evbus::sandbox::{self, Sandbox};
+use evbus::sandbox::{self, Options, Sandbox};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::live::{Live, broker, options};
@@ -17,7 +17,12 @@ pub struct Own {
     server: PathBuf,
     /// The server that took the place of the sandbox's own after a crash.
     again: Option<Child>,
+    /// Whether its keeper is held still.
+    is_held: bool,
 }
+
+/// Where a sandbox says which process its server is.
+const PROCESS: &str = "process";
 
 /// A broker of its own for the test of that name, or nothing, said aloud.
 ///
@@ -30,11 +35,31 @@ pub fn own(test: &str) -> Option<Own> {
         eprintln!("SKIPPED {test}: a broker is there, but no server program to start one of its own");
         return None;
     };
-    let sandbox = Sandbox::start(&options(), || false).unwrap_or_else(|error| panic!("a broker of its own: {error:?}"));
-    Some(Own { sandbox, server, again: None })
+    Some(Own::start(server, None))
 }
 
 impl Own {
+    /// A broker of that server program. Where there is another one to start it with, that one sets it up, and becomes the server.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(server: PathBuf, starter: Option<PathBuf>) -> Own {
+        let options = Options { server: Some(starter.unwrap_or_else(|| server.clone())), ..options() };
+        let sandbox =
+            Sandbox::start(&options, || false).unwrap_or_else(|error| panic!("a broker of its own: {error:?}"));
+        Own { sandbox, server, again: None, is_held: false }
+    }
+
+    /// Its AMQP address.
+    pub fn url(&self) -> String {
+        self.sandbox.url()
+    }
+
+    /// Its management API.
+    pub fn management_url(&self) -> String {
+        self.sandbox.management_url()
+    }
+
     /// A virtual host on it.
     pub fn live(&self, test: &str) -> Live {
         Live::at(&self.sandbox.url(), &self.sandbox.management_url(), test)
@@ -61,16 +86,47 @@ impl Own {
     /// # Panics
     /// Where there is no `/proc` to find the processes in.
     pub fn crash_and_restart(&mut self) {
+        self.crash();
+        self.start_again();
+    }
+
+    /// Kills it as a crash would.
+    ///
+    /// # Panics
+    /// Where there is no `/proc` to find the processes in.
+    pub fn crash(&mut self) {
         // The keeper would clear up behind a server that has ended: it is held still until this broker is done with.
         self.keeper(Signal::STOP);
-        let server = std::fs::read_to_string(self.sandbox.folder().join("process")).expect("its process");
-        let group = server.trim().parse().ok().and_then(Pid::from_raw).expect("a process");
-        kill_process_group(group, Signal::KILL).expect("it is there");
+        self.is_held = true;
+        self.end();
+    }
+
+    /// Ends the server, if it runs.
+    pub fn end(&mut self) {
+        let record = self.sandbox.folder().join(PROCESS);
+        let server = std::fs::read_to_string(&record).ok().and_then(|text| text.trim().parse().ok());
+        // Gone already is as good as killed.
+        let _ = server.and_then(Pid::from_raw).map(|group| kill_process_group(group, Signal::KILL));
+        // The number may be somebody else's from now on.
+        let _ = std::fs::remove_file(record);
+        if let Some(mut again) = self.again.take() {
+            let _ = again.wait();
+        }
+    }
+
+    /// Starts it on what it left on the disk when it crashed.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start_again(&mut self) {
         let mut command = Command::new(&self.server);
         command.env_clear().env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("LANG", "C.UTF-8").envs(self.environment()).current_dir(self.sandbox.folder());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
-        self.again = Some(command.spawn().expect("it starts again"));
+        let again = command.spawn().expect("it starts again");
+        // Whoever clears up, should this test be killed, has to find it.
+        std::fs::write(self.sandbox.folder().join(PROCESS), again.id().to_string()).expect("its process is written");
+        self.again = Some(again);
     }
 
     fn keeper(&self, signal: Signal) {
@@ -107,11 +163,8 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        if let Some(again) = &mut self.again {
-            let group = i32::try_from(again.id()).ok().and_then(Pid::from_raw);
-            // Gone already is as good as killed.
-            let _ = group.map(|group| kill_process_group(group, Signal::KILL));
-            let _ = again.wait();
+        if self.is_held {
+            self.end();
             self.keeper(Signal::CONT);
         }
     }

@@ -74,8 +74,42 @@ struct Page<T> {
 
 /// Objects that some series send as `[]` when they are empty.
 mod lenient {
-    use serde::{Deserialize, Deserializer};
+    use std::fmt;
+
+    use serde::{
+        Deserialize, Deserializer,
+        de::{DeserializeOwned, Error, MapAccess, Visitor},
+    };
     use serde_json::{Map, Value};
+
+    /// An object in which a key may come twice: the first one counts. Broker fact (4.0.5): a quorum queue that has lost most of its
+    /// nodes comes with the states `minority` and `running` where totals are asked for.
+    pub(super) struct Once<T>(pub(super) T);
+
+    impl<'de, T: DeserializeOwned> Deserialize<'de> for Once<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Once<T>, D::Error> {
+            let fields = deserializer.deserialize_map(Fields)?;
+            T::deserialize(Value::Object(fields)).map(Once).map_err(D::Error::custom)
+        }
+    }
+
+    struct Fields;
+
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Map<String, Value>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut fields = Map::new();
+            while let Some((key, value)) = access.next_entry()? {
+                fields.entry::<String>(key).or_insert(value);
+            }
+            Ok(fields)
+        }
+    }
 
     /// An object, or whatever else stands in its place as an empty one.
     pub(super) fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<String, Value>, D::Error> {
@@ -99,6 +133,14 @@ mod lenient {
     /// A count; anything else is unknown.
     pub(super) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
         Ok(Value::deserialize(deserializer)?.as_u64())
+    }
+
+    /// A list; anything else is unknown.
+    pub(super) fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Value>>, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Array(items) => Some(items),
+            _ => None,
+        })
     }
 
     /// A text; anything else is unknown. An empty one too: brokers say "no policy" that way.

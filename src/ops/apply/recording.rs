@@ -56,9 +56,12 @@ impl Apply<'_> {
             }
             let Some(found) = observed.find(id) else {
                 // What is wanted and was deleted by hand stays its own: it will be made again.
-                let is_wanted = change.is_some_and(|(change, _)| change.action != Action::Delete);
+                // So does what nobody can see, as long as a node is down.
+                let is_wanted = observed.hides(id) || change.is_some_and(|(change, _)| change.action != Action::Delete);
                 if let (true, Some(mark)) = (is_wanted, before.objects.get(id)) {
                     record.objects.insert(id.clone(), mark.clone());
+                } else if is_wanted && before.intended.contains(id) && observed.hides(id) {
+                    record.intended.insert(id.clone());
                 }
                 continue;
             };

@@ -71,9 +71,9 @@ impl<'a> Anew<'a> {
                 "a stream is not made anew: its readers know their place in it, and nothing can be taken from it. Make another under a new name".to_owned(),
             );
         }
-        if self.observed.down.contains(&wanted.name) || self.observed.down.contains(&replacement::holding(&wanted.name))
-        {
-            return Some("its node is down: nobody can get at its messages".to_owned());
+        let held = replacement::holding(&wanted.name);
+        if let Some(why) = self.observed.unusable(&wanted.name).or_else(|| self.observed.unusable(&held)) {
+            return Some(format!("{why}: nobody can get at its messages"));
         }
         match found {
             Some(found) if found.exclusive => Some("it belongs to one connection, and goes with it".to_owned()),

@@ -29,7 +29,9 @@ pub(super) fn compare(
     let id = step.object.id();
     let mut change = difference(step, names, observed, version, ownership)?;
     change.owned = ownership.owns(&id);
-    change.drift = drift(ownership.mark(&id), observed.find(&id));
+    if !observed.hides(&id) {
+        change.drift = drift(ownership.mark(&id), observed.find(&id));
+    }
     Some(change)
 }
 
@@ -73,6 +75,9 @@ fn difference(
             if observed.has(wanted) {
                 return None;
             }
+            if wanted.to_queue && observed.hides_bindings_to(&wanted.destination) {
+                return Some(untold(step, &wanted.destination, ownership));
+            }
             let mut change = create(step);
             let because =
                 missing_end(wanted, names, observed).or_else(|| second_rung(wanted, step.role, observed, ownership));
@@ -109,6 +114,15 @@ fn differing(step: &Step, action: Action, differences: Vec<Difference>) -> Optio
     let because = format!("exists differently: {}", said(&differences));
     let blocked = Some(Blocked { because: "evbus does not change what exists".to_owned(), bearable: false });
     Some(Change { action, because, blocked, differences, ..create(step) })
+}
+
+/// A binding that the broker may have and does not tell of. The file's own has been made, and comes back with the queue.
+fn untold(step: &Step, queue: &str, ownership: &Ownership) -> Change {
+    let because = format!("the node of {queue} is down, and the broker does not tell what leads there");
+    if ownership.owns(&step.object.id()) {
+        return Change { action: Action::Keep, because, ..create(step) };
+    }
+    Change { blocked: Some(Blocked { because, bearable: false }), ..create(step) }
 }
 
 /// Whether messages of a queue wait elsewhere for it to be made anew.

@@ -26,7 +26,8 @@ pub(super) fn add<'a>(plan: &mut Plan, steps: &[Step], observed: &'a Observed, w
     let unwanted: Vec<&Id> = record.flat_map(Record::ids).filter(|id| !wanted.contains(*id)).collect();
     let there: HashSet<&Id> = unwanted.iter().copied().filter(|id| observed.find(id).is_some()).collect();
     let (steps, feeders) = backwards(observed, ways, &there);
-    plan.forgotten = unwanted.len() - steps.len();
+    let hidden = unwanted.iter().filter(|id| observed.hides(id)).count();
+    plan.forgotten = unwanted.len() - steps.len() - hidden;
     let staying = Staying::of(observed, ways, &steps, scope);
     // The changes of what needs each of them, and so goes before it.
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
@@ -248,6 +249,9 @@ fn full(object: &Object, observed: &Observed, scope: &Scope) -> Option<String> {
         let how = format!("rabbitmqctl -p {} delete_queue {}", quoted(vhost), quoted(&queue.name));
         return Some(format!("a stream keeps what has happened, and evbus archives none: delete it by hand, {how}"));
     }
+    if let Some(why) = observed.unusable(&queue.name) {
+        return Some(format!("{why}: nobody knows what is in it, and it comes back with what it had"));
+    }
     let inside = observed.inside.get(&queue.name).copied().unwrap_or_default();
     let has = said(&inside)?;
     if let (1.., Some(("", Some(key)))) = (inside.letters(), dead_letters(&queue.arguments))
@@ -259,11 +263,11 @@ fn full(object: &Object, observed: &Observed, scope: &Scope) -> Option<String> {
         let are = if inside.letters() == 1 { "is a dead letter" } else { "are dead letters" };
         return Some(format!("{has}, of which {} {are} that nobody has taken yet", inside.letters()));
     }
-    if !scope.prune_non_empty {
-        return Some(format!("{has}: --prune-non-empty archives its messages first, and deletes it all the same"));
-    }
     if inside.ready.is_none() {
         return Some(format!("{has}, which nobody can archive: its node may be down"));
+    }
+    if !scope.prune_non_empty {
+        return Some(format!("{has}: --prune-non-empty archives its messages first, and deletes it all the same"));
     }
     let is_held = inside.unacked.is_some_and(|held| held > 0);
     is_held.then(|| format!("{has}: what consumers hold cannot be archived; stop them first"))

@@ -3,6 +3,7 @@
 
 mod anew;
 mod compare;
+mod down;
 mod leftovers;
 mod staying;
 mod ways;
@@ -200,19 +201,8 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
         }
     }
     plan.warnings.extend(policies::hidden(steps, &plan.changes, observed));
-    plan.warnings.extend(down(steps, observed));
+    plan.warnings.extend(down::warning(steps, observed));
     plan
-}
-
-/// The wanted queues that are as they should be and cannot be used.
-fn down(steps: &[Step], observed: &Observed) -> Option<String> {
-    let queues = steps.iter().filter_map(|step| match &step.object {
-        Object::Queue(queue) => Some(queue.name.as_str()),
-        _ => None,
-    });
-    let down: Vec<&str> = queues.filter(|name| observed.down.contains(*name)).collect();
-    (!down.is_empty())
-        .then(|| format!("{} cannot be used: the node is down, and the queue comes back with it", down.join(", ")))
 }
 
 /// Everything is declared: what the broker has cannot be seen.

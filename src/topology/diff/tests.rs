@@ -9,15 +9,15 @@ use crate::{
 };
 
 const TEXT: &str = "evbus: 1\nevents: {A: {routing_key: a}}\nservices: {s: {subscribes: [A], retry: {delays: [1s]}}, t: {subscribes: [A], retry: none}}\n";
-const V4: Version = Version::new(4, 0, 5);
+pub(super) const V4: Version = Version::new(4, 0, 5);
 
-fn steps(text: &str) -> Vec<Step> {
+pub(super) fn steps(text: &str) -> Vec<Step> {
     let file = File::read(vec![("f".to_owned(), Path::new(""), text.as_bytes().to_vec())]).expect("a right file");
     order(&expand(&file.topology, V4).0)
 }
 
 /// A broker on which everything has been made.
-fn made(steps: &[Step]) -> Observed {
+pub(super) fn made(steps: &[Step]) -> Observed {
     let mut observed = Observed { may_set_policies: true, ..Observed::default() };
     for step in steps {
         match step.object.clone() {
@@ -30,7 +30,7 @@ fn made(steps: &[Step]) -> Observed {
     observed
 }
 
-fn named<'a>(plan: &'a Plan, name: &str) -> Option<&'a Change> {
+pub(super) fn named<'a>(plan: &'a Plan, name: &str) -> Option<&'a Change> {
     plan.changes.iter().find(|change| change.object.name() == name)
 }
 
@@ -190,7 +190,7 @@ fn a_binding_to_what_nobody_has_is_not_tried() {
 }
 
 /// Everything that was made belongs to the file.
-fn owning(steps: &[Step], prune: bool) -> Scope {
+pub(super) fn owning(steps: &[Step], prune: bool) -> Scope {
     let mut record = Record::new("shop", "/");
     record.objects = steps.iter().map(|step| (step.object.id(), step.object.mark())).collect();
     let ownership = Ownership { record: Some(record), ..Ownership::default() };
@@ -198,7 +198,7 @@ fn owning(steps: &[Step], prune: bool) -> Scope {
 }
 
 /// Nothing is in any queue.
-fn empty(observed: &mut Observed) {
+pub(super) fn empty(observed: &mut Observed) {
     let none = Inside { total: Some(0), ready: Some(0), unacked: Some(0), consumers: Some(0) };
     observed.inside = observed.queues.keys().map(|name| (name.clone(), none)).collect();
 }
