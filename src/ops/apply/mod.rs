@@ -39,6 +39,11 @@ use crate::{
     version::Version,
 };
 
+/// How long a message is given that the broker is leading somewhere while its bindings change. Broker fact (4.3.6): where a message goes is
+/// worked out step by step and without a lock; what was worked out before a binding was made is carried out after it, on a busy machine
+/// tens of milliseconds later.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
 /// What a quorum queue tells of messages that somebody holds is up to so old (facts of 3.10, 4.0 and 4.3: five seconds to the next
 /// sample, and as many to the next list), so that much is waited for before one is deleted.
 const SAMPLED: Duration = Duration::from_secs(10);

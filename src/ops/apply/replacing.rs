@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{Apply, SAMPLED, Undone};
+use super::{Apply, SAMPLED, UNDER_WAY, Undone};
 use crate::{
     broker::Broker,
     interrupt::Interrupt,
@@ -155,11 +155,8 @@ impl Replacing<'_> {
             self.lead(&bindings, name, &holding.name).await?;
         }
         let deadline = Instant::now() + self.apply.request.wait.unwrap_or(PATIENCE);
-        let rest = if kind(found) == QueueType::Classic && self.replacement.feeders.is_empty() {
-            Duration::ZERO
-        } else {
-            SAMPLED
-        };
+        let rest =
+            if kind(found) == QueueType::Classic && self.replacement.feeders.is_empty() { UNDER_WAY } else { SAMPLED };
         let mut resting: Option<Instant> = None;
         loop {
             if interrupt.is_raised() {
@@ -268,7 +265,7 @@ impl Replacing<'_> {
         let (connection, holding) = (&self.apply.connection, &self.replacement.holding);
         let name = holding.name.as_str();
         let is_classic = kind(holding) == QueueType::Classic;
-        let rest = if is_classic { Duration::ZERO } else { SAMPLED };
+        let rest = if is_classic { UNDER_WAY } else { SAMPLED };
         let deadline = Instant::now() + PATIENCE + rest;
         let mut resting: Option<Instant> = None;
         loop {
