@@ -34,21 +34,39 @@ impl Connection {
     /// [`Error::Precondition`] when it exists differently; no permission; a lost connection.
     pub async fn declare_exchange(&self, exchange: &ExchangeSpec) -> Result<(), Error> {
         let name = wire::short("an exchange name", &exchange.name)?;
-        let kind = match exchange.kind.as_str() {
-            "topic" => ExchangeKind::Topic,
-            "direct" => ExchangeKind::Direct,
-            "fanout" => ExchangeKind::Fanout,
-            "headers" => ExchangeKind::Headers,
-            other => ExchangeKind::Custom(other.to_owned()),
-        };
-        let options = ExchangeDeclareOptions {
-            durable: exchange.durable,
-            auto_delete: exchange.auto_delete,
-            internal: exchange.internal,
-            ..ExchangeDeclareOptions::default()
-        };
+        let (kind, options) = declaration(exchange);
         let arguments = wire::table(&exchange.arguments)?;
         self.once("configure", async |channel| channel.exchange_declare(name, kind, options, arguments).await).await
+    }
+
+    /// Deletes an exchange and creates another one of its name with bindings, in one go: the broker is not left alone with the first half
+    /// of it, and without an exchange for as short a time as there is.
+    ///
+    /// # Errors
+    /// No permission; a lost connection. Any part of it may have been done then.
+    pub async fn swap_exchange(&self, exchange: &ExchangeSpec, bindings: &[BindingSpec]) -> Result<(), Error> {
+        let name = wire::short("an exchange name", &exchange.name)?;
+        let (kind, options) = declaration(exchange);
+        let arguments = wire::table(&exchange.arguments)?;
+        let bindings = bindings.iter().map(|binding| {
+            let key = wire::short("a routing key", &binding.key)?;
+            Ok((wire::short("an exchange name", &binding.destination)?, key, wire::table(&binding.arguments)?))
+        });
+        let bindings: Vec<_> = bindings.collect::<Result<_, Error>>()?;
+        self.once("configure, read and write", async |channel| {
+            let nowait = ExchangeDeleteOptions { nowait: true, ..ExchangeDeleteOptions::default() };
+            channel.exchange_delete(name.clone(), nowait).await?;
+            let nowait = ExchangeDeclareOptions { nowait: true, ..options };
+            channel.exchange_declare(name.clone(), kind, nowait, arguments).await?;
+            for (destination, key, arguments) in bindings {
+                let nowait = ExchangeBindOptions { nowait: true };
+                channel.exchange_bind(destination, name.clone(), key, nowait, arguments).await?;
+            }
+            // What was refused before has closed the channel.
+            let passive = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+            channel.exchange_declare(name, ExchangeKind::Direct, passive, FieldTable::default()).await
+        })
+        .await
     }
 
     /// Creates a queue, or finds an equal one.
@@ -120,6 +138,16 @@ impl Connection {
         let name = wire::short("an exchange name", exchange)?;
         let options = ExchangeDeleteOptions { if_unused: true, ..ExchangeDeleteOptions::default() };
         self.once("configure", async |channel| channel.exchange_delete(name, options).await).await
+    }
+
+    /// Deletes an exchange with its bindings. One that is not there counts as deleted.
+    ///
+    /// # Errors
+    /// No permission; a lost connection.
+    pub async fn delete_exchange(&self, exchange: &str) -> Result<(), Error> {
+        let name = wire::short("an exchange name", exchange)?;
+        self.once("configure", async |channel| channel.exchange_delete(name, ExchangeDeleteOptions::default()).await)
+            .await
     }
 
     /// Deletes a queue with everything in it and says how many messages that were.
@@ -225,4 +253,21 @@ impl Connection {
         }
         answer.map_err(|error| Error::from_lapin(&error).needing(permission))
     }
+}
+
+fn declaration(exchange: &ExchangeSpec) -> (ExchangeKind, ExchangeDeclareOptions) {
+    let kind = match exchange.kind.as_str() {
+        "topic" => ExchangeKind::Topic,
+        "direct" => ExchangeKind::Direct,
+        "fanout" => ExchangeKind::Fanout,
+        "headers" => ExchangeKind::Headers,
+        other => ExchangeKind::Custom(other.to_owned()),
+    };
+    let options = ExchangeDeclareOptions {
+        durable: exchange.durable,
+        auto_delete: exchange.auto_delete,
+        internal: exchange.internal,
+        ..ExchangeDeclareOptions::default()
+    };
+    (kind, options)
 }

@@ -23,10 +23,11 @@ pub struct Reach {
     #[arg(long, requires = "prune")]
     prune_non_empty: bool,
 
-    /// Make queues anew whose type or arguments differ, and keep what is in them
+    /// Make queues and exchanges anew whose type or arguments differ, and keep what is in them and leads to them
     ///
     /// What comes waits in a holding queue, then what is in the queue moves there, and when the queue is made anew everything moves back:
-    /// nothing is lost, some messages may come twice. It may be killed at any point, and run again with this flag.
+    /// nothing is lost, some messages may come twice. Another exchange with the same bindings stands in for an exchange meanwhile. It may
+    /// be killed at any point, and run again with this flag.
     #[arg(long)]
     replace: bool,
 

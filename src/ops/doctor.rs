@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{dlq, lock};
+use super::lock;
 use crate::{
     broker::{
         self, Broker, Identity, Version,
-        management::{Permissions, QueueInfo},
+        management::{ExchangeInfo, Permissions, QueueInfo},
     },
     interrupt::Interrupt,
-    topology::replacement::HOLDING,
+    topology::{
+        policy::TEMPORARY,
+        replacement::{HOLDING, STAND_IN},
+    },
 };
 
 /// What is to be found out.
@@ -76,7 +79,7 @@ pub struct Alarm {
 /// An object that a run of ours made for itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ours {
-    /// `policy` or `queue`.
+    /// `exchange`, `policy` or `queue`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -202,16 +205,19 @@ async fn ours(broker: &Broker) -> Result<Vec<Ours>, broker::Error> {
     let runs: Vec<&str> = queues.iter().filter_map(|queue| queue.arguments.get("x-evbus-run")?.as_str()).collect();
     let policies = management.policies(vhost).await?;
     let policies = policies.iter().filter_map(|policy| {
-        let run = policy.name.strip_prefix(dlq::TEMPORARY_POLICY)?;
+        let run = policy.name.strip_prefix(TEMPORARY)?;
         Some(Ours { kind: "policy", name: policy.name.clone(), in_use: runs.contains(&run) })
     });
+    let exchanges = management.exchanges(vhost).await?;
+    let exchanges = exchanges.iter().filter(|exchange| exchange.name.starts_with(STAND_IN));
+    let exchange = |exchange: &ExchangeInfo| Ours { kind: "exchange", name: exchange.name.clone(), in_use: false };
     // The queues of a run belong to its connection, and go with it. One that belongs to nobody was left behind.
     let queue = |queue: &QueueInfo| Ours {
         kind: "queue",
         name: queue.name.clone(),
         in_use: queue.exclusive.unwrap_or(queue.auto_delete == Some(true)),
     };
-    let mut ours: Vec<Ours> = policies.chain(queues.iter().map(queue)).collect();
+    let mut ours: Vec<Ours> = policies.chain(exchanges.map(exchange)).chain(queues.iter().map(queue)).collect();
     ours.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     Ok(ours)
 }

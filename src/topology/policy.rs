@@ -6,6 +6,9 @@
 use super::argument::QueueType;
 use crate::version::Version;
 
+/// What begins so is in force for one run of evbus, and goes with it.
+pub const TEMPORARY: &str = "evbus-tmp-";
+
 /// One key of a policy.
 #[derive(Debug, Clone, Copy)]
 pub struct Key {

@@ -1,11 +1,16 @@
-//! How is a queue made anew without losing what is in it? Its messages wait in a holding queue meanwhile, and so does what comes.
+//! How is a queue or an exchange made anew without losing anything? The messages of a queue wait in a holding queue meanwhile, and so does
+//! what comes. What comes to an exchange is led by a stand-in meanwhile, which has the same bindings.
+
+use std::collections::BTreeSet;
 
 use ring::digest::{SHA256, digest};
 
 use super::{
     argument::QueueType,
     expand::kind,
-    spec::{ExchangeSpec, QueueSpec},
+    policy::TEMPORARY,
+    routing::ALTERNATE_EXCHANGE,
+    spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
 };
 use crate::{
     message::{Field, Table},
@@ -18,9 +23,41 @@ pub const HOLDING: &str = "evbus.hold.";
 /// What the name of the exchange begins with that leads back from there.
 const BACK: &str = "evbus.back.";
 
+/// What the name of a stand-in begins with.
+pub const STAND_IN: &str = "evbus.stand-in.";
+
+/// How an object is made anew.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Replacement {
+    /// A queue.
+    Queue(QueueReplacement),
+    /// An exchange.
+    Exchange(ExchangeReplacement),
+}
+
+/// How an exchange is made anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExchangeReplacement {
+    /// The exchange as it is, which is to go; `None` where it is gone, or is as it is wanted already.
+    pub found: Option<ExchangeSpec>,
+    /// What has its bindings meanwhile.
+    pub stand_in: ExchangeSpec,
+    /// Leads to the stand-in what the new exchange cannot route as long as it has no bindings; `None` where an argument of the exchange
+    /// says where that goes, which is stronger than any policy.
+    pub policy: Option<PolicySpec>,
+}
+
+impl ExchangeReplacement {
+    /// The name of the policy.
+    #[must_use]
+    pub fn policy_name(&self) -> String {
+        format!("{TEMPORARY}{}", self.stand_in.name)
+    }
+}
+
 /// How a queue is made anew.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Replacement {
+pub struct QueueReplacement {
     /// The queue as it is, which is to go; `None` where it is gone, or is as it is wanted already.
     pub found: Option<QueueSpec>,
     /// Where its messages wait.
@@ -38,7 +75,56 @@ pub fn holding(queue: &str) -> String {
 /// Whether a queue or an exchange of this name is there for a replace alone.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
-    name.starts_with(HOLDING) || name.starts_with(BACK)
+    [HOLDING, BACK, STAND_IN].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The name of the exchange that stands in for one that is made anew.
+#[must_use]
+pub fn stand_in_name(exchange: &str) -> String {
+    named(STAND_IN, exchange)
+}
+
+/// What stands in for an exchange: it routes as that one does, and what it cannot route goes where that one would lead it.
+#[must_use]
+pub fn stand_in(exchange: &ExchangeSpec, alternate: Option<&str>) -> ExchangeSpec {
+    let mut arguments = Table::new();
+    if let Some(alternate) = alternate {
+        arguments.insert(ALTERNATE_EXCHANGE.to_owned(), Field::text(alternate));
+    }
+    ExchangeSpec {
+        name: stand_in_name(&exchange.name),
+        kind: exchange.kind.clone(),
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments,
+    }
+}
+
+/// The argument of a binding that is there for a replace alone. No type of exchange looks at it: of what begins with `x-` a headers
+/// exchange takes no notice.
+pub const MARK: &str = "x-evbus-replace";
+
+/// The bindings with which an exchange leads everything to another one, as far as it has bindings of these keys.
+#[must_use]
+pub fn everything(from: &str, kind: &str, to: &str, keys: &BTreeSet<&str>) -> Vec<BindingSpec> {
+    let all: Vec<&str> = match kind {
+        "topic" => vec!["#"],
+        "direct" => keys.iter().copied().collect(),
+        _ => vec![""],
+    };
+    let mut arguments = Table::from([(MARK.to_owned(), Field::Bool(true))]);
+    if kind == "headers" {
+        arguments.insert("x-match".to_owned(), Field::text("all"));
+    }
+    let lead = |key: &str| BindingSpec {
+        source: from.to_owned(),
+        destination: to.to_owned(),
+        to_queue: false,
+        key: key.to_owned(),
+        arguments: arguments.clone(),
+    };
+    all.into_iter().map(lead).collect()
 }
 
 /// The exchange through which messages of a queue get into its holding queue. It is a fanout: a message keeps its routing key.

@@ -8,7 +8,7 @@ use crate::{
     failure::{Failure, word},
     ops::doctor::{Alarm, Event, Managed, Ours, Report},
     terminal::{Closed, Terminal},
-    topology::replacement::is_ours,
+    topology::{policy::TEMPORARY, replacement::is_ours},
 };
 
 /// Shows an examination.
@@ -177,10 +177,16 @@ fn leftovers(ours: Option<&[Ours]>, vhost: &str) -> Line {
     match ours.iter().find(|object| !object.in_use) {
         None if ours.is_empty() => Line::new("leftovers", State::Ok, "none"),
         None => Line::new("leftovers", State::Ok, words),
-        // Its messages are somebody's: it is never to be deleted.
-        Some(left) if is_ours(&left.name) => Line::new("leftovers", State::Warning, words).hint(
-            "messages wait in it for their queue, which was being made anew: evbus apply --replace, with the same file, ends that",
-        ),
+        // Its messages are somebody's, and so are its bindings: it is never to be deleted.
+        Some(left) if is_ours(left.name.strip_prefix(TEMPORARY).unwrap_or(&left.name)) => {
+            let does = if left.kind == "queue" {
+                "messages wait in it for their queue, which"
+            } else {
+                "it stands in for an exchange, which"
+            };
+            let hint = format!("{does} was being made anew: evbus apply --replace, with the same file, ends that");
+            Line::new("leftovers", State::Warning, words).hint(hint)
+        }
         Some(left) => {
             let verb = if left.kind == "policy" { "clear_policy" } else { "delete_queue" };
             let (vhost, name) = (word(vhost), word(&left.name));

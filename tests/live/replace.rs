@@ -191,7 +191,7 @@ fn what_somebody_holds_is_waited_for_or_nothing_is_done() {
     assert!(told.out().contains("messages wait in it for their queue"), "{}", told.whole());
     let exported = shop.evbus(&["export"]).done().ends_with(0);
     assert!(!exported.out().contains("\n  evbus.hold"), "{}", exported.whole());
-    assert!(exported.err().contains("evbus.hold.work: it is there while a queue is made anew"), "{}", exported.err());
+    assert!(exported.err().contains("evbus.hold.work: it is there while something is made anew"), "{}", exported.err());
     shop.live.wait(held.ack(BasicAckOptions::default())).expect("it is acknowledged");
     let output = crate::support::run::ended(child);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));

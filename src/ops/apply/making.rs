@@ -51,7 +51,7 @@ async fn make(broker: &Broker, connection: &Connection, object: &Object) -> Resu
     }
 }
 
-fn policy(wanted: &PolicySpec) -> Policy {
+pub(super) fn policy(wanted: &PolicySpec) -> Policy {
     Policy {
         name: wanted.name.clone(),
         pattern: wanted.pattern.clone(),

@@ -7,6 +7,7 @@ mod making;
 mod recording;
 mod removing;
 mod replacing;
+mod swapping;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -27,7 +27,7 @@ use crate::{
         expand::kind,
         order::Object,
         plan::Change,
-        replacement::{Replacement, way_back, way_in},
+        replacement::{QueueReplacement, Replacement, way_back, way_in},
         spec::{BindingSpec, ExchangeSpec, QueueSpec},
     },
 };
@@ -50,26 +50,25 @@ const TAKING: [&str; 6] =
     ["message-ttl", "expires", "max-length", "max-length-bytes", "max-in-memory-length", "delivery-limit"];
 
 impl Apply<'_> {
-    /// Makes a queue anew.
+    /// Makes a queue or an exchange anew.
     pub(super) async fn replace(&self, change: &Change, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (Object::Queue(wanted), Some(replacement)) = (&change.object, &change.replacement) else {
-            return Err(Undone::Kept("evbus does not make it anew".to_owned()));
-        };
-        let replacing = Replacing {
-            apply: self,
-            wanted,
-            replacement,
-            way_in: way_in(&wanted.name),
-            way_back: way_back(&wanted.name),
-        };
-        replacing.run(interrupt).await
+        match (&change.object, &change.replacement) {
+            (Object::Exchange(wanted), Some(Replacement::Exchange(replacement))) => {
+                self.swap(wanted, replacement).await
+            }
+            (Object::Queue(wanted), Some(Replacement::Queue(replacement))) => {
+                let (way_in, way_back) = (way_in(&wanted.name), way_back(&wanted.name));
+                Replacing { apply: self, wanted, replacement, way_in, way_back }.run(interrupt).await
+            }
+            _ => Err(Undone::Kept("evbus does not make it anew".to_owned())),
+        }
     }
 }
 
 struct Replacing<'a> {
     apply: &'a Apply<'a>,
     wanted: &'a QueueSpec,
-    replacement: &'a Replacement,
+    replacement: &'a QueueReplacement,
     way_in: ExchangeSpec,
     way_back: ExchangeSpec,
 }

@@ -6,10 +6,10 @@
 use serde_json::{Map, Value};
 
 use super::Custody;
-use crate::broker::{Broker, Error, management::Policy};
-
-/// What a temporary policy's name starts with; the id of the run follows. `doctor` looks for leftovers by it.
-pub const PREFIX: &str = "evbus-tmp-";
+use crate::{
+    broker::{Broker, Error, management::Policy},
+    topology::policy::TEMPORARY,
+};
 
 /// High enough that no message reaches it. A limit of −1 would mean none at all, but lets returned messages change their order
 /// on 4.0 to 4.2, and is refused before.
@@ -28,7 +28,7 @@ impl Guard {
     /// # Errors
     /// When the user may not set policies, or the management API cannot be reached.
     pub async fn put(broker: &Broker, queue: &str, custody: &Custody, run: &str) -> Result<Guard, Error> {
-        let name = format!("{PREFIX}{run}");
+        let name = format!("{TEMPORARY}{run}");
         let management = broker.management();
         let highest = management.policies(broker.vhost()).await?.iter().map(|policy| policy.priority).max();
         let mut definition: Map<String, Value> = custody.definition.clone();

@@ -16,7 +16,6 @@ mod target;
 mod terms;
 
 pub use custody::{Custody, Kind, Return};
-pub use guard::PREFIX as TEMPORARY_POLICY;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
 

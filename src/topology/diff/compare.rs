@@ -53,8 +53,15 @@ fn difference(
 ) -> Option<Change> {
     match &step.object {
         Object::Exchange(wanted) => match observed.exchanges.get(&wanted.name) {
+            None if is_stood_in_for(wanted, observed) => Some(begun(step, Vec::new())),
             None => Some(create(step)),
-            Some(found) => differing(step, Action::Replace, exchange_differences(wanted, found)),
+            Some(found) => {
+                let differences = exchange_differences(wanted, found);
+                if differences.is_empty() && is_stood_in_for(wanted, observed) {
+                    return Some(begun(step, Vec::new()));
+                }
+                differing(step, Action::Replace, differences)
+            }
         },
         Object::Queue(wanted) => match observed.queues.get(&wanted.name) {
             None if is_held(wanted, observed) => Some(begun(step, Vec::new())),
@@ -128,6 +135,11 @@ fn untold(step: &Step, queue: &str, ownership: &Ownership) -> Change {
 /// Whether messages of a queue wait elsewhere for it to be made anew.
 fn is_held(wanted: &QueueSpec, observed: &Observed) -> bool {
     observed.queues.contains_key(&replacement::holding(&wanted.name))
+}
+
+/// Whether another exchange has the bindings of this one for it to be made anew.
+fn is_stood_in_for(wanted: &ExchangeSpec, observed: &Observed) -> bool {
+    observed.exchanges.contains_key(&replacement::stand_in_name(&wanted.name))
 }
 
 /// A replace that did not end goes on.

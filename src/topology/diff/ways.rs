@@ -6,6 +6,7 @@ use super::{Observed, identity};
 use crate::{
     message::Field,
     topology::{
+        argument::QueueType,
         expand::kind,
         order::dead_letters,
         owned::Id,
@@ -57,13 +58,31 @@ impl<'a> Ways<'a> {
         Some((exchange, key.or_else(|| said("dead-letter-routing-key"))))
     }
 
+    /// The policy in force on an exchange.
+    pub(super) fn policy_on_exchange(&self, exchange: &str) -> Option<&'a PolicySpec> {
+        self.policies.on(&Target { name: exchange, queue: None })
+    }
+
+    /// Whether the broker keeps dead letters of a queue until their targets have confirmed them.
+    pub(super) fn is_at_least_once(&self, queue: &QueueSpec) -> bool {
+        let own = queue.arguments.get("x-dead-letter-strategy").and_then(Field::as_str);
+        let of_policy = || self.policy(queue)?.definition.get("dead-letter-strategy")?.as_str();
+        kind(queue) == QueueType::Quorum && own.or_else(of_policy) == Some("at-least-once")
+    }
+
     /// The exchange that takes what another one cannot route.
     pub(super) fn alternate(&self, exchange: &'a ExchangeSpec) -> Option<&'a str> {
         let own = exchange.arguments.get(ALTERNATE_EXCHANGE).and_then(Field::as_str);
         own.or_else(|| {
-            let policy = self.policies.on(&Target { name: &exchange.name, queue: None })?;
+            let policy = self.policy_on_exchange(&exchange.name)?;
             policy.definition.get(ALTERNATE_EXCHANGE)?.as_str()
         })
+    }
+
+    /// The exchanges that lead to one what they cannot route.
+    pub(super) fn leading_to(&self, alternate: &str) -> impl Iterator<Item = &'a str> {
+        let leads = move |exchange: &&ExchangeSpec| self.alternate(exchange) == Some(alternate);
+        self.observed.exchanges.values().filter(leads).map(|exchange| exchange.name.as_str())
     }
 
     /// What the dead letters of a queue may pass, but for what is left out. Where no key is set they keep their own, which nobody

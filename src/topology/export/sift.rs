@@ -10,6 +10,7 @@ use crate::{
     topology::{
         argument::QueueType,
         diff::Observed,
+        policy::TEMPORARY,
         replacement,
         spec::{BindingSpec, QueueSpec},
     },
@@ -45,9 +46,6 @@ const RESERVED: &str = "amq.";
 /// What begins so the broker makes by itself: nobody misses it in a file.
 const MADE: &str = "amq.rabbitmq.";
 
-/// Policies that begin so save messages while evbus looks at them, and go when it has.
-const TEMPORARY: &str = "evbus-tmp-";
-
 /// What can be exported, and what cannot.
 pub(super) fn sift(observed: &Observed, idle: &Idle<'_>, version: Version) -> (Observed, Vec<LeftOut>) {
     let mut sieve = Sieve { objects: observed.clone(), left_out: BTreeSet::new() };
@@ -71,7 +69,7 @@ impl Sieve {
         let Sieve { objects, left_out } = self;
         let reserved = || "names that begin with amq. are the broker's own".to_owned();
         let mut leave = |kind, name: &str, because| left_out.insert(LeftOut { kind, name: name.to_owned(), because });
-        let ours = || "it is there while a queue is made anew: evbus apply --replace ends that".to_owned();
+        let ours = || "it is there while something is made anew: evbus apply --replace ends that".to_owned();
         objects.exchanges.retain(|name, _| {
             if replacement::is_ours(name) {
                 return !leave("exchange", name, ours());
