@@ -5,22 +5,21 @@
 //! message is in one of both queues, or in both; every step can be taken again, and what is to be done next is seen from what is
 //! there. So it may be killed anywhere, and run again.
 
+mod leading;
+mod pouring;
+mod returning;
+mod room;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
+use self::leading::leading;
 use super::{Apply, SAMPLED, UNDER_WAY, Undone};
 use crate::{
-    broker::Broker,
     interrupt::Interrupt,
-    message::{Field, selector::Selector},
-    ops::{
-        dlq::{
-            Save, To,
-            replay::{self, Replay, Report},
-        },
-        observe, plan,
-    },
+    message::Field,
+    ops::plan,
     topology::{
         argument::QueueType,
         diff::Inside,
@@ -28,7 +27,7 @@ use crate::{
         order::Object,
         plan::Change,
         replacement::{Replacement, way_back, way_in},
-        spec::{BindingSpec, ExchangeSpec, QueueSpec},
+        spec::{ExchangeSpec, QueueSpec},
     },
 };
 
@@ -37,17 +36,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether a queue has come to rest.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How often it is looked whether what waits has caught up with what comes, and how often in a row it has to have.
-const CATCHING_UP: Duration = Duration::from_millis(20);
-const CAUGHT_UP: usize = 5;
-
-/// So few messages are waiting where those that come are moved as they come.
-const FEW: u32 = 50;
-
-/// Keys of a policy that would take messages from a holding queue.
-const TAKING: [&str; 6] =
-    ["message-ttl", "expires", "max-length", "max-length-bytes", "max-in-memory-length", "delivery-limit"];
 
 impl Apply<'_> {
     /// Makes a queue anew.
@@ -91,19 +79,6 @@ impl Replacing<'_> {
             return Err(self.put_back(error.into()).await);
         }
         self.bring_back(interrupt).await
-    }
-
-    /// Gives everything back to the queue as it is, and says why.
-    async fn put_back(&self, undone: Undone) -> Undone {
-        let because = undone.because();
-        Undone::Kept(match self.bring_back(&Interrupt::never()).await {
-            Ok(()) => format!("{because}; it is as it was, with all that came meanwhile"),
-            Err(more) => format!(
-                "{because}; its messages are in {} ({}): apply --replace again",
-                self.replacement.holding.name,
-                more.because()
-            ),
-        })
     }
 
     /// What can be seen before anything is done.
@@ -188,129 +163,6 @@ impl Replacing<'_> {
         }
         Ok(())
     }
-
-    /// Refuses a holding queue that would not hold.
-    async fn holds(&self) -> Result<(), Undone> {
-        let (broker, name) = (self.apply.broker, self.replacement.holding.name.as_str());
-        let Some(found) = broker.management().queue(broker.vhost(), name).await? else { return Ok(()) };
-        let policy = found.effective_policy_definition.unwrap_or_default();
-        match TAKING.iter().find(|key| policy.contains_key(**key)) {
-            Some(key) => {
-                Err(Undone::Kept(format!("a policy sets {key} on {name} as well, which has to keep everything")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The bindings that lead to a queue, but for those of our own ways.
-    async fn bindings(&self, queue: &str) -> Result<Vec<BindingSpec>, Undone> {
-        let broker = self.apply.broker;
-        let all = broker.management().bindings(broker.vhost()).await?.into_iter().map(observe::binding);
-        let ours = [self.way_in.name.as_str(), self.way_back.name.as_str(), ""];
-        let is_meant = |binding: &BindingSpec| {
-            binding.is_to_queue() && binding.destination == queue && !ours.contains(&binding.source.as_str())
-        };
-        Ok(all.filter(is_meant).collect())
-    }
-
-    /// Leads what comes to another queue: first to both, then only there.
-    async fn lead(&self, bindings: &[BindingSpec], from: &str, to: &str) -> Result<(), Undone> {
-        let to_queue =
-            |binding: &BindingSpec, queue: &str| BindingSpec { destination: queue.to_owned(), ..binding.clone() };
-        for binding in bindings {
-            self.apply.connection.bind(&to_queue(binding, to)).await?;
-        }
-        for binding in bindings {
-            self.apply.connection.unbind(&to_queue(binding, from)).await?;
-        }
-        Ok(())
-    }
-
-    /// Moves everything back from the holding queue, and leads what comes to the queue again.
-    async fn bring_back(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, name) = (&self.apply.connection, self.wanted.name.as_str());
-        let holding = self.replacement.holding.name.as_str();
-        if connection.look_up(holding).await?.is_some() {
-            connection.declare_exchange(&self.way_back).await?;
-            connection.bind(&leading(&self.way_back, name)).await?;
-            // While what waits is moved, what comes is led back as soon as nothing is before it.
-            tokio::try_join!(self.pour(holding, &self.way_back, interrupt), self.lead_back(interrupt))?;
-            self.clear(interrupt).await?;
-            connection.unbind(&leading(&self.way_back, name)).await?;
-        }
-        for way in [&self.way_in, &self.way_back] {
-            connection.delete_unused_exchange(&way.name).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until next to nothing is in the holding queue, and leads what comes to the queue.
-    async fn lead_back(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, holding) = (&self.apply.connection, self.replacement.holding.name.as_str());
-        let mut in_a_row = 0;
-        while in_a_row < CAUGHT_UP {
-            if interrupt.is_raised() {
-                return Err(Undone::Kept("it was interrupted".to_owned()));
-            }
-            let waiting = connection.look_up(holding).await?.map_or(0, |found| found.ready);
-            in_a_row = if waiting <= FEW { in_a_row + 1 } else { 0 };
-            tokio::time::sleep(CATCHING_UP).await;
-        }
-        let bindings = self.bindings(holding).await?;
-        self.lead(&bindings, holding, &self.wanted.name).await
-    }
-
-    /// Moves the last messages, and deletes the holding queue when nobody holds one of them.
-    async fn clear(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, holding) = (&self.apply.connection, &self.replacement.holding);
-        let name = holding.name.as_str();
-        let is_classic = kind(holding) == QueueType::Classic;
-        let rest = if is_classic { UNDER_WAY } else { SAMPLED };
-        let deadline = Instant::now() + PATIENCE + rest;
-        let mut resting: Option<Instant> = None;
-        loop {
-            let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
-            let inside = plan::inside(self.apply.broker, &BTreeSet::from([name])).await?;
-            let inside = inside.get(name).copied().unwrap_or_default();
-            if passive.ready > 0 {
-                self.pour(name, &self.way_back, interrupt).await?;
-                resting = None;
-            } else if inside.unacked != Some(0) || inside.letters() > 0 {
-                resting = None;
-            } else if resting.get_or_insert_with(Instant::now).elapsed() >= rest {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(Undone::Kept(format!("it is made anew, and {name} is not known to be empty yet")));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        if is_classic {
-            connection.delete_empty_queue(name).await?;
-        } else {
-            connection.delete_queue(name).await?;
-        }
-        Ok(())
-    }
-
-    /// Moves what is in a queue, and what comes into it meanwhile, through an exchange.
-    async fn pour(&self, queue: &str, way: &ExchangeSpec, interrupt: &Interrupt) -> Result<(), Undone> {
-        let report = pour(self.apply.broker, queue, way, &self.apply.request.owner, interrupt).await;
-        let report = report.map_err(|error| {
-            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
-            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            Undone::Kept(format!("messages of {queue} could not be moved: {error}{causes}"))
-        })?;
-        let stayed = report.skipped + report.returned + report.refused + report.unknown;
-        match report.stopped {
-            Some(error) => Err(Undone::Kept(format!("messages of {queue} could not be moved: {error}"))),
-            None if stayed > 0 => {
-                Err(Undone::Kept(format!("{stayed} of the messages of {queue} were not taken by the other queue")))
-            }
-            None if report.interrupted => Err(Undone::Kept("it was interrupted".to_owned())),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Who is not done with the queue yet.
@@ -331,40 +183,4 @@ fn busy(inside: &[(&str, Inside)], ready: u64) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn leading(way: &ExchangeSpec, queue: &str) -> BindingSpec {
-    BindingSpec {
-        source: way.name.clone(),
-        destination: queue.to_owned(),
-        to_queue: true,
-        key: String::new(),
-        arguments: crate::message::Table::new(),
-    }
-}
-
-async fn pour(
-    broker: &Broker,
-    queue: &str,
-    way: &ExchangeSpec,
-    owner: &str,
-    interrupt: &Interrupt,
-) -> Result<Report, crate::ops::dlq::Error> {
-    let request = replay::Request {
-        queue: queue.to_owned(),
-        to: To::Through(way.name.clone()),
-        limit: None,
-        selector: Selector::default(),
-        save: Save::Auto,
-        assume: None,
-        window: None,
-        follows: true,
-        dry_run: false,
-        owner: owner.to_owned(),
-        timeout: broker.timeout(),
-    };
-    let replay = Replay::prepare(broker, request, &mut |_| ()).await?;
-    let report = Box::pin(replay.run(interrupt, |_| true, &mut |_| ())).await?;
-    // Interrupted before anything was moved.
-    Ok(report.unwrap_or(Report { interrupted: true, ..Report::default() }))
 }
