@@ -121,14 +121,7 @@ impl Replacing<'_> {
         self.holds().await?;
         connection.declare_exchange(&self.way_in).await?;
         connection.bind(&leading(&self.way_in, &holding.name)).await?;
-        // Somebody may bind it while it is unbound.
-        loop {
-            let bindings = self.bindings(name).await?;
-            if bindings.is_empty() {
-                break;
-            }
-            self.lead(&bindings, name, &holding.name).await?;
-        }
+        self.lead_away(interrupt).await?;
         let deadline = Instant::now() + self.apply.request.wait.unwrap_or(PATIENCE);
         let rest =
             if kind(found) == QueueType::Classic && self.replacement.feeders.is_empty() { UNDER_WAY } else { SAMPLED };
@@ -140,7 +133,9 @@ impl Replacing<'_> {
             // What is held is looked at after what waits: a message that is taken in between is seen.
             let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
             let inside = self.inside().await?;
-            match busy(&inside, passive.ready.into()) {
+            // One answer misses what is held while it is given, the other what has been given back since.
+            let told = inside[0].1.ready;
+            match busy(&inside, u64::from(passive.ready).max(told.unwrap_or(0))) {
                 Some(busy) if Instant::now() > deadline => return Err(Undone::Kept(busy)),
                 Some(_) => resting = None,
                 None if passive.ready > 0 => {
@@ -148,8 +143,22 @@ impl Replacing<'_> {
                     resting = None;
                     continue;
                 }
-                None if resting.get_or_insert_with(Instant::now).elapsed() >= rest => break,
-                None => (),
+                None if resting.get_or_insert_with(Instant::now).elapsed() < rest => (),
+                None if told == Some(0) => {
+                    // A binding that somebody has made meanwhile would go with the queue.
+                    if !self.lead_away(interrupt).await? {
+                        break;
+                    }
+                    resting = None;
+                }
+                None if Instant::now() > deadline => {
+                    let because = "somebody takes messages of it and gives them back, again and again";
+                    return Err(Undone::Kept(because.to_owned()));
+                }
+                None => {
+                    self.pour(name, &self.way_in, interrupt).await?;
+                    resting = None;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => (),

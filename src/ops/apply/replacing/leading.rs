@@ -17,6 +17,9 @@ const CAUGHT_UP: usize = 5;
 /// So few messages are waiting where those that come are moved as they come.
 const FEW: u32 = 50;
 
+/// How often bindings are led away that are there again, or still.
+const ROUNDS: usize = 5;
+
 impl Replacing<'_> {
     /// The bindings that lead to a queue, but for those of our own ways.
     pub(super) async fn bindings(&self, queue: &str) -> Result<Vec<BindingSpec>, Undone> {
@@ -29,8 +32,39 @@ impl Replacing<'_> {
         Ok(all.filter(is_meant).collect())
     }
 
+    /// Leads everything that comes to the queue to the holding queue; says whether there was anything to lead.
+    pub(super) async fn lead_away(&self, interrupt: &Interrupt) -> Result<bool, Undone> {
+        let (name, holding) = (self.wanted.name.as_str(), self.replacement.holding.name.as_str());
+        // Somebody may bind it while it is unbound.
+        for round in 0..ROUNDS {
+            let bindings = self.bindings(name).await?;
+            if bindings.is_empty() {
+                return Ok(round > 0);
+            }
+            if interrupt.is_raised() {
+                return Err(Undone::Kept("it was interrupted".to_owned()));
+            }
+            self.lead(&bindings, name, holding).await?;
+        }
+        self.leave(&self.bindings(name).await?).await
+    }
+
+    /// Gives up on bindings that cannot be taken away. They still lead to the queue: what was made like them for the holding queue goes,
+    /// and is not led back beside them.
+    async fn leave(&self, bindings: &[BindingSpec]) -> Result<bool, Undone> {
+        let Some(first) = bindings.first() else { return Ok(true) };
+        for binding in bindings {
+            let copy = BindingSpec { destination: self.replacement.holding.name.clone(), ..binding.clone() };
+            self.apply.connection.unbind(&copy).await?;
+        }
+        Err(Undone::Kept(format!(
+            "the binding {} ({}) to it cannot be taken away: its arguments hold numbers of a width that the broker does not tell of, or somebody makes it again and again. Take it away yourself, and apply --replace again",
+            first.source, first.key
+        )))
+    }
+
     /// Leads what comes to another queue: first to both, then only there.
-    pub(super) async fn lead(&self, bindings: &[BindingSpec], from: &str, to: &str) -> Result<(), Undone> {
+    async fn lead(&self, bindings: &[BindingSpec], from: &str, to: &str) -> Result<(), Undone> {
         let to_queue =
             |binding: &BindingSpec, queue: &str| BindingSpec { destination: queue.to_owned(), ..binding.clone() };
         for binding in bindings {

@@ -44,7 +44,7 @@ impl Replacing<'_> {
     }
 
     /// Moves the last messages, and deletes the holding queue when nobody holds one of them.
-    pub(super) async fn clear(&self, interrupt: &Interrupt) -> Result<(), Undone> {
+    async fn clear(&self, interrupt: &Interrupt) -> Result<(), Undone> {
         let (connection, holding) = (&self.apply.connection, &self.replacement.holding);
         let name = holding.name.as_str();
         let is_classic = kind(holding) == QueueType::Classic;
@@ -61,7 +61,11 @@ impl Replacing<'_> {
             } else if inside.unacked != Some(0) || inside.letters() > 0 {
                 resting = None;
             } else if resting.get_or_insert_with(Instant::now).elapsed() >= rest {
-                break;
+                if inside.ready == Some(0) {
+                    break;
+                }
+                self.pour(name, &self.way_back, interrupt).await?;
+                resting = None;
             }
             if Instant::now() > deadline {
                 return Err(Undone::Kept(format!("it is made anew, and {name} is not known to be empty yet")));
