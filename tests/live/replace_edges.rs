@@ -137,3 +137,32 @@ fn a_binding_that_cannot_be_taken_away_leaves_all_as_it_was() {
     assert_eq!((everywhere(&shop), shop.list("bindings").len()), (20, before));
     assert!(!is_there(&shop, "evbus.hold.work"));
 }
+
+#[test]
+fn what_came_meanwhile_is_counted_against_the_bounds_of_the_new_queue() {
+    let Some(shop) = Shop::open("edges-room", &file("type: classic")) else { return };
+    let (held, child) = waiting(&shop, "type: classic, max_length: 30");
+    shop.live.publish_to("events", "a.b", (20..40).map(|n| (numbered(n), b"{}".to_vec())));
+    shop.live.wait(held.ack(BasicAckOptions::default())).expect("it is acknowledged");
+    let output = crate::support::run::ended(child);
+    let said = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("39 messages wait, 39 of them in evbus.hold.work, and it would drop all but 30"), "{said}");
+    assert_eq!(shop.live.ready("work"), 39);
+    assert!(!is_there(&shop, "evbus.hold.work"));
+}
+
+#[test]
+fn a_bound_that_a_policy_sets_on_the_other_type_is_seen_before_the_queue_goes() {
+    let Some(shop) = Shop::open("edges-policy", &file("type: quorum")) else { return };
+    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    // Broker fact: one key that a type of queue does not take makes the broker pass over the whole policy there.
+    let definition = json!({ "max-length": 10, "queue-mode": "lazy" });
+    let policy = json!({ "pattern": "^work$", "definition": definition, "apply-to": "queues" });
+    shop.live.api(Method::PUT, &format!("policies/{}/small", shop.live.vhost), Some(policy));
+    shop.live.publish_to("events", "a.b", (0..20).map(|n| (numbered(n), b"{}".to_vec())));
+    shop.write(&file("type: classic"));
+    let kept = shop.evbus(&["apply", "--replace", "--wait", "60s", "--yes"]).done().ends_with(1);
+    assert!(kept.whole().contains("20 messages wait, and it would drop all but 10"), "{}", kept.whole());
+    assert_eq!(everywhere(&shop), 20);
+}

@@ -18,7 +18,6 @@ use self::leading::leading;
 use super::{Apply, SAMPLED, UNDER_WAY, Undone};
 use crate::{
     interrupt::Interrupt,
-    message::Field,
     ops::plan,
     topology::{
         argument::QueueType,
@@ -70,6 +69,8 @@ impl Replacing<'_> {
             if let Err(undone) = self.take_away(found, interrupt).await {
                 return Err(self.put_back(undone).await);
             }
+        } else if let Some(because) = self.too_small().await? {
+            return Err(Undone::Kept(because));
         }
         if let Err(error) = connection.declare_queue(self.wanted).await {
             if let Some(found) = &self.replacement.found {
@@ -88,21 +89,7 @@ impl Replacing<'_> {
         if let (None, Some(busy)) = (self.apply.request.wait, busy(&inside, inside[0].1.ready.unwrap_or(0))) {
             return kept(format!("{busy}: --wait gives them time"));
         }
-        let bound = |name: &str| self.wanted.arguments.get(name).and_then(Field::as_int);
-        let waiting = inside[0].1.ready.unwrap_or(0);
-        match bound("x-max-length").and_then(|most| u64::try_from(most).ok()) {
-            Some(most) if most < waiting => {
-                return kept(format!("it holds {waiting} messages, and would drop all but {most} of them"));
-            }
-            _ => (),
-        }
-        let found = self.replacement.found.as_ref().and_then(|found| found.arguments.get("x-max-length-bytes"));
-        if let (Some(most), 1..) = (bound("x-max-length-bytes"), waiting)
-            && found.and_then(Field::as_int).is_none_or(|before| before > most)
-        {
-            return kept(format!("it holds {waiting} messages, and might drop some of them to hold {most} bytes"));
-        }
-        Ok(())
+        self.too_small().await?.map_or(Ok(()), kept)
     }
 
     /// What is in the queue, and behind it in those that feed it.
@@ -130,6 +117,8 @@ impl Replacing<'_> {
             if interrupt.is_raised() {
                 return Err(Undone::Kept("it was interrupted".to_owned()));
             }
+            // A policy may come while it is waited.
+            self.holds().await?;
             // What is held is looked at after what waits: a message that is taken in between is seen.
             let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
             let inside = self.inside().await?;
@@ -164,6 +153,9 @@ impl Replacing<'_> {
                 () = tokio::time::sleep(LOOK) => (),
                 () = interrupt.raised() => (),
             }
+        }
+        if let Some(because) = self.too_small().await? {
+            return Err(Undone::Kept(because));
         }
         if kind(found) == QueueType::Classic {
             connection.delete_empty_queue(name).await?;
