@@ -29,6 +29,7 @@ mod publish;
 mod queues;
 mod race;
 mod replace;
+mod replace_edges;
 mod replace_exchange;
 mod route;
 mod routes;

@@ -27,16 +27,33 @@ impl Management {
         for queue in queues.iter_mut().filter(|queue| queue.effective_policy_definition.is_none()) {
             let own = of_users.on(queue);
             let operator = of_operators.on(queue);
-            let mut definition = own.map(|policy| policy.definition.clone()).unwrap_or_default();
-            for (key, value) in operator.into_iter().flat_map(|policy| &policy.definition) {
-                merge(&mut definition, key, value);
-            }
+            let definition = both(own, operator);
             queue.policy = own.map(|policy| policy.name.clone());
             queue.operator_policy = operator.map(|policy| policy.name.clone());
             queue.effective_policy_definition = Some(definition);
         }
         Ok(())
     }
+
+    /// What policies say of a queue of that name and type, whether it is there yet or not.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn in_force_on(&self, vhost: &str, name: &str, kind: QueueType) -> Result<Map<String, Value>, Error> {
+        let queue = QueueInfo { name: name.to_owned(), kind: Some(kind.word().to_owned()), ..QueueInfo::default() };
+        let of_users = Policies::new(self.policies(vhost).await?);
+        let of_operators = Policies::new(self.operator_policies(vhost).await?);
+        Ok(both(of_users.on(&queue), of_operators.on(&queue)))
+    }
+}
+
+/// What a policy and an operator's policy come to.
+fn both(own: Option<&Policy>, operator: Option<&Policy>) -> Map<String, Value> {
+    let mut definition = own.map(|policy| policy.definition.clone()).unwrap_or_default();
+    for (key, value) in operator.into_iter().flat_map(|policy| &policy.definition) {
+        merge(&mut definition, key, value);
+    }
+    definition
 }
 
 /// Policies with their patterns, the one that wins first. A pattern that cannot be read matches nothing.

@@ -5,22 +5,20 @@
 //! message is in one of both queues, or in both; every step can be taken again, and what is to be done next is seen from what is
 //! there. So it may be killed anywhere, and run again.
 
+mod leading;
+mod pouring;
+mod returning;
+mod room;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
+use self::leading::leading;
 use super::{Apply, SAMPLED, UNDER_WAY, Undone};
 use crate::{
-    broker::Broker,
     interrupt::Interrupt,
-    message::{Field, selector::Selector},
-    ops::{
-        dlq::{
-            Save, To,
-            replay::{self, Replay, Report},
-        },
-        observe, plan,
-    },
+    ops::plan,
     topology::{
         argument::QueueType,
         diff::Inside,
@@ -28,7 +26,7 @@ use crate::{
         order::Object,
         plan::Change,
         replacement::{QueueReplacement, Replacement, way_back, way_in},
-        spec::{BindingSpec, ExchangeSpec, QueueSpec},
+        spec::{ExchangeSpec, QueueSpec},
     },
 };
 
@@ -37,17 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often it is looked whether a queue has come to rest.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// How often it is looked whether what waits has caught up with what comes, and how often in a row it has to have.
-const CATCHING_UP: Duration = Duration::from_millis(20);
-const CAUGHT_UP: usize = 5;
-
-/// So few messages are waiting where those that come are moved as they come.
-const FEW: u32 = 50;
-
-/// Keys of a policy that would take messages from a holding queue.
-const TAKING: [&str; 6] =
-    ["message-ttl", "expires", "max-length", "max-length-bytes", "max-in-memory-length", "delivery-limit"];
 
 impl Apply<'_> {
     /// Makes a queue or an exchange anew.
@@ -81,6 +68,8 @@ impl Replacing<'_> {
             if let Err(undone) = self.take_away(found, interrupt).await {
                 return Err(self.put_back(undone).await);
             }
+        } else if let Some(because) = self.too_small().await? {
+            return Err(Undone::Kept(because));
         }
         if let Err(error) = connection.declare_queue(self.wanted).await {
             if let Some(found) = &self.replacement.found {
@@ -92,19 +81,6 @@ impl Replacing<'_> {
         self.bring_back(interrupt).await
     }
 
-    /// Gives everything back to the queue as it is, and says why.
-    async fn put_back(&self, undone: Undone) -> Undone {
-        let because = undone.because();
-        Undone::Kept(match self.bring_back(&Interrupt::never()).await {
-            Ok(()) => format!("{because}; it is as it was, with all that came meanwhile"),
-            Err(more) => format!(
-                "{because}; its messages are in {} ({}): apply --replace again",
-                self.replacement.holding.name,
-                more.because()
-            ),
-        })
-    }
-
     /// What can be seen before anything is done.
     async fn may_begin(&self) -> Result<(), Undone> {
         let inside = self.inside().await?;
@@ -112,21 +88,7 @@ impl Replacing<'_> {
         if let (None, Some(busy)) = (self.apply.request.wait, busy(&inside, inside[0].1.ready.unwrap_or(0))) {
             return kept(format!("{busy}: --wait gives them time"));
         }
-        let bound = |name: &str| self.wanted.arguments.get(name).and_then(Field::as_int);
-        let waiting = inside[0].1.ready.unwrap_or(0);
-        match bound("x-max-length").and_then(|most| u64::try_from(most).ok()) {
-            Some(most) if most < waiting => {
-                return kept(format!("it holds {waiting} messages, and would drop all but {most} of them"));
-            }
-            _ => (),
-        }
-        let found = self.replacement.found.as_ref().and_then(|found| found.arguments.get("x-max-length-bytes"));
-        if let (Some(most), 1..) = (bound("x-max-length-bytes"), waiting)
-            && found.and_then(Field::as_int).is_none_or(|before| before > most)
-        {
-            return kept(format!("it holds {waiting} messages, and might drop some of them to hold {most} bytes"));
-        }
-        Ok(())
+        self.too_small().await?.map_or(Ok(()), kept)
     }
 
     /// What is in the queue, and behind it in those that feed it.
@@ -145,14 +107,7 @@ impl Replacing<'_> {
         self.holds().await?;
         connection.declare_exchange(&self.way_in).await?;
         connection.bind(&leading(&self.way_in, &holding.name)).await?;
-        // Somebody may bind it while it is unbound.
-        loop {
-            let bindings = self.bindings(name).await?;
-            if bindings.is_empty() {
-                break;
-            }
-            self.lead(&bindings, name, &holding.name).await?;
-        }
+        self.lead_away(interrupt).await?;
         let deadline = Instant::now() + self.apply.request.wait.unwrap_or(PATIENCE);
         let rest =
             if kind(found) == QueueType::Classic && self.replacement.feeders.is_empty() { UNDER_WAY } else { SAMPLED };
@@ -161,10 +116,14 @@ impl Replacing<'_> {
             if interrupt.is_raised() {
                 return Err(Undone::Kept("it was interrupted".to_owned()));
             }
+            // A policy may come while it is waited.
+            self.holds().await?;
             // What is held is looked at after what waits: a message that is taken in between is seen.
             let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
             let inside = self.inside().await?;
-            match busy(&inside, passive.ready.into()) {
+            // One answer misses what is held while it is given, the other what has been given back since.
+            let told = inside[0].1.ready;
+            match busy(&inside, u64::from(passive.ready).max(told.unwrap_or(0))) {
                 Some(busy) if Instant::now() > deadline => return Err(Undone::Kept(busy)),
                 Some(_) => resting = None,
                 None if passive.ready > 0 => {
@@ -172,13 +131,30 @@ impl Replacing<'_> {
                     resting = None;
                     continue;
                 }
-                None if resting.get_or_insert_with(Instant::now).elapsed() >= rest => break,
-                None => (),
+                None if resting.get_or_insert_with(Instant::now).elapsed() < rest => (),
+                None if told == Some(0) => {
+                    // A binding that somebody has made meanwhile would go with the queue.
+                    if !self.lead_away(interrupt).await? {
+                        break;
+                    }
+                    resting = None;
+                }
+                None if Instant::now() > deadline => {
+                    let because = "somebody takes messages of it and gives them back, again and again";
+                    return Err(Undone::Kept(because.to_owned()));
+                }
+                None => {
+                    self.pour(name, &self.way_in, interrupt).await?;
+                    resting = None;
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => (),
                 () = interrupt.raised() => (),
             }
+        }
+        if let Some(because) = self.too_small().await? {
+            return Err(Undone::Kept(because));
         }
         if kind(found) == QueueType::Classic {
             connection.delete_empty_queue(name).await?;
@@ -186,129 +162,6 @@ impl Replacing<'_> {
             connection.delete_queue(name).await?;
         }
         Ok(())
-    }
-
-    /// Refuses a holding queue that would not hold.
-    async fn holds(&self) -> Result<(), Undone> {
-        let (broker, name) = (self.apply.broker, self.replacement.holding.name.as_str());
-        let Some(found) = broker.management().queue(broker.vhost(), name).await? else { return Ok(()) };
-        let policy = found.effective_policy_definition.unwrap_or_default();
-        match TAKING.iter().find(|key| policy.contains_key(**key)) {
-            Some(key) => {
-                Err(Undone::Kept(format!("a policy sets {key} on {name} as well, which has to keep everything")))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// The bindings that lead to a queue, but for those of our own ways.
-    async fn bindings(&self, queue: &str) -> Result<Vec<BindingSpec>, Undone> {
-        let broker = self.apply.broker;
-        let all = broker.management().bindings(broker.vhost()).await?.into_iter().map(observe::binding);
-        let ours = [self.way_in.name.as_str(), self.way_back.name.as_str(), ""];
-        let is_meant = |binding: &BindingSpec| {
-            binding.is_to_queue() && binding.destination == queue && !ours.contains(&binding.source.as_str())
-        };
-        Ok(all.filter(is_meant).collect())
-    }
-
-    /// Leads what comes to another queue: first to both, then only there.
-    async fn lead(&self, bindings: &[BindingSpec], from: &str, to: &str) -> Result<(), Undone> {
-        let to_queue =
-            |binding: &BindingSpec, queue: &str| BindingSpec { destination: queue.to_owned(), ..binding.clone() };
-        for binding in bindings {
-            self.apply.connection.bind(&to_queue(binding, to)).await?;
-        }
-        for binding in bindings {
-            self.apply.connection.unbind(&to_queue(binding, from)).await?;
-        }
-        Ok(())
-    }
-
-    /// Moves everything back from the holding queue, and leads what comes to the queue again.
-    async fn bring_back(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, name) = (&self.apply.connection, self.wanted.name.as_str());
-        let holding = self.replacement.holding.name.as_str();
-        if connection.look_up(holding).await?.is_some() {
-            connection.declare_exchange(&self.way_back).await?;
-            connection.bind(&leading(&self.way_back, name)).await?;
-            // While what waits is moved, what comes is led back as soon as nothing is before it.
-            tokio::try_join!(self.pour(holding, &self.way_back, interrupt), self.lead_back(interrupt))?;
-            self.clear(interrupt).await?;
-            connection.unbind(&leading(&self.way_back, name)).await?;
-        }
-        for way in [&self.way_in, &self.way_back] {
-            connection.delete_unused_exchange(&way.name).await?;
-        }
-        Ok(())
-    }
-
-    /// Waits until next to nothing is in the holding queue, and leads what comes to the queue.
-    async fn lead_back(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, holding) = (&self.apply.connection, self.replacement.holding.name.as_str());
-        let mut in_a_row = 0;
-        while in_a_row < CAUGHT_UP {
-            if interrupt.is_raised() {
-                return Err(Undone::Kept("it was interrupted".to_owned()));
-            }
-            let waiting = connection.look_up(holding).await?.map_or(0, |found| found.ready);
-            in_a_row = if waiting <= FEW { in_a_row + 1 } else { 0 };
-            tokio::time::sleep(CATCHING_UP).await;
-        }
-        let bindings = self.bindings(holding).await?;
-        self.lead(&bindings, holding, &self.wanted.name).await
-    }
-
-    /// Moves the last messages, and deletes the holding queue when nobody holds one of them.
-    async fn clear(&self, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, holding) = (&self.apply.connection, &self.replacement.holding);
-        let name = holding.name.as_str();
-        let is_classic = kind(holding) == QueueType::Classic;
-        let rest = if is_classic { UNDER_WAY } else { SAMPLED };
-        let deadline = Instant::now() + PATIENCE + rest;
-        let mut resting: Option<Instant> = None;
-        loop {
-            let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
-            let inside = plan::inside(self.apply.broker, &BTreeSet::from([name])).await?;
-            let inside = inside.get(name).copied().unwrap_or_default();
-            if passive.ready > 0 {
-                self.pour(name, &self.way_back, interrupt).await?;
-                resting = None;
-            } else if inside.unacked != Some(0) || inside.letters() > 0 {
-                resting = None;
-            } else if resting.get_or_insert_with(Instant::now).elapsed() >= rest {
-                break;
-            }
-            if Instant::now() > deadline {
-                return Err(Undone::Kept(format!("it is made anew, and {name} is not known to be empty yet")));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        if is_classic {
-            connection.delete_empty_queue(name).await?;
-        } else {
-            connection.delete_queue(name).await?;
-        }
-        Ok(())
-    }
-
-    /// Moves what is in a queue, and what comes into it meanwhile, through an exchange.
-    async fn pour(&self, queue: &str, way: &ExchangeSpec, interrupt: &Interrupt) -> Result<(), Undone> {
-        let report = pour(self.apply.broker, queue, way, &self.apply.request.owner, interrupt).await;
-        let report = report.map_err(|error| {
-            let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
-            let causes: String = causes.map(|cause| format!(": {cause}")).collect();
-            Undone::Kept(format!("messages of {queue} could not be moved: {error}{causes}"))
-        })?;
-        let stayed = report.skipped + report.returned + report.refused + report.unknown;
-        match report.stopped {
-            Some(error) => Err(Undone::Kept(format!("messages of {queue} could not be moved: {error}"))),
-            None if stayed > 0 => {
-                Err(Undone::Kept(format!("{stayed} of the messages of {queue} were not taken by the other queue")))
-            }
-            None if report.interrupted => Err(Undone::Kept("it was interrupted".to_owned())),
-            None => Ok(()),
-        }
     }
 }
 
@@ -330,40 +183,4 @@ fn busy(inside: &[(&str, Inside)], ready: u64) -> Option<String> {
         }
         _ => None,
     }
-}
-
-fn leading(way: &ExchangeSpec, queue: &str) -> BindingSpec {
-    BindingSpec {
-        source: way.name.clone(),
-        destination: queue.to_owned(),
-        to_queue: true,
-        key: String::new(),
-        arguments: crate::message::Table::new(),
-    }
-}
-
-async fn pour(
-    broker: &Broker,
-    queue: &str,
-    way: &ExchangeSpec,
-    owner: &str,
-    interrupt: &Interrupt,
-) -> Result<Report, crate::ops::dlq::Error> {
-    let request = replay::Request {
-        queue: queue.to_owned(),
-        to: To::Through(way.name.clone()),
-        limit: None,
-        selector: Selector::default(),
-        save: Save::Auto,
-        assume: None,
-        window: None,
-        follows: true,
-        dry_run: false,
-        owner: owner.to_owned(),
-        timeout: broker.timeout(),
-    };
-    let replay = Replay::prepare(broker, request, &mut |_| ()).await?;
-    let report = Box::pin(replay.run(interrupt, |_| true, &mut |_| ())).await?;
-    // Interrupted before anything was moved.
-    Ok(report.unwrap_or(Report { interrupted: true, ..Report::default() }))
 }
