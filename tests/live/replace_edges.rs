@@ -166,3 +166,64 @@ fn a_bound_that_a_policy_sets_on_the_other_type_is_seen_before_the_queue_goes() 
     assert!(kept.whole().contains("20 messages wait, and it would drop all but 10"), "{}", kept.whole());
     assert_eq!(everywhere(&shop), 20);
 }
+
+#[test]
+fn messages_that_a_kill_could_spend_are_moved_only_where_their_dead_letters_go_somewhere() {
+    let Some(shop) = Shop::open("edges-limit", &file("type: quorum, delivery_limit: 1")) else { return };
+    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    shop.live.publish_to("events", "a.b", (0..5).map(|n| (numbered(n), b"{}".to_vec())));
+    shop.write(&file("type: classic"));
+    let apply = ["apply", "--replace", "--wait", "60s", "--yes"];
+    let kept = shop.evbus(&apply).done().ends_with(1);
+    assert!(kept.whole().contains("Give work a dead letter exchange by a policy"), "{}", kept.whole());
+    assert!(kept.whole().contains("it is as it was"), "{}", kept.whole());
+    assert_eq!((shop.live.ready("work"), is_there(&shop, "evbus.hold.work")), (5, false));
+
+    let definition = json!({ "dead-letter-exchange": "", "dead-letter-routing-key": "graves" });
+    let policy = json!({ "pattern": "^work$", "definition": definition, "apply-to": "queues" });
+    shop.live.api(Method::PUT, &format!("policies/{}/graves", shop.live.vhost), Some(policy));
+    shop.evbus(&apply).done().ends_with(0);
+    assert_eq!(shop.live.ids("work"), (0..5).map(|n| format!("m{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_may_not_go_back_does_not_go() {
+    let Some(shop) = Shop::open("edges-back", &file("type: classic")) else { return };
+    shop.evbus(&["apply", "--yes"]).done().ends_with(0);
+    shop.live.publish_to("events", "a.b", (0..5).map(|n| (numbered(n), b"{}".to_vec())));
+    let before = shop.list("bindings").len();
+    shop.write(&file("type: classic, max_length: 1000"));
+    for (may, which) in [("configure", "configure"), ("write", "write")] {
+        let run = shop.user("half", "management,policymaker", &["apply", "--replace", "--yes"]);
+        let mut permissions = json!({ "configure": ".*", "write": ".*", "read": ".*" });
+        permissions[may] = json!("^(?!evbus\\.back\\.).*$");
+        let path = format!("permissions/{}/{}-half", shop.live.vhost, shop.live.vhost);
+        shop.live.api(Method::PUT, &path, Some(permissions));
+        let refused = run.done().ends_with(1);
+        assert!(refused.whole().contains(which) && refused.whole().contains("evbus.back.work"), "{}", refused.whole());
+        assert_eq!((shop.live.ready("work"), shop.list("bindings").len()), (5, before), "{}", refused.whole());
+        assert!(!is_there(&shop, "evbus.hold.work"));
+    }
+    shop.forget("half");
+}
+
+#[test]
+fn what_a_killed_run_has_led_away_comes_back_where_the_next_one_does_not_begin() {
+    let Some(shop) = Shop::open("edges-refused", &file("type: classic")) else { return };
+    let (held, mut child) = waiting(&shop, "type: classic, max_length: 1000");
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    shop.live.publish_to("events", "a.b", (20..25).map(|n| (numbered(n), b"{}".to_vec())));
+    shop.live.until("nobody else applies", || {
+        let refused = shop.evbus(&["apply", "--replace", "--yes"]).done();
+        let is_ours = !refused.err().contains("somebody else applies");
+        if is_ours {
+            let refused = refused.ends_with(1);
+            assert!(refused.whole().contains("--wait gives them time"), "{}", refused.whole());
+        }
+        is_ours
+    });
+    assert!(leads(&shop, "a.#", "work") && !is_there(&shop, "evbus.hold.work"));
+    shop.live.wait(held.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() })).expect("it goes back");
+    shop.live.until("all are there", || shop.live.ready("work") == 25);
+}

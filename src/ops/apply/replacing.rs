@@ -14,7 +14,6 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::Instant;
 
-use self::leading::leading;
 use super::{Apply, SAMPLED, UNDER_WAY, Undone};
 use crate::{
     interrupt::Interrupt,
@@ -64,7 +63,7 @@ impl Replacing<'_> {
     async fn run(&self, interrupt: &Interrupt) -> Result<(), Undone> {
         let connection = &self.apply.connection;
         if let Some(found) = &self.replacement.found {
-            self.may_begin().await?;
+            self.begin().await?;
             if let Err(undone) = self.take_away(found, interrupt).await {
                 return Err(self.put_back(undone).await);
             }
@@ -79,6 +78,24 @@ impl Replacing<'_> {
             return Err(self.put_back(error.into()).await);
         }
         self.bring_back(interrupt).await
+    }
+
+    /// Sees to it that there is a way there and back before anything goes it. What a run before has led away is given back where this
+    /// one does not begin.
+    async fn begin(&self) -> Result<(), Undone> {
+        let has_begun = self.apply.connection.look_up(&self.replacement.holding.name).await?.is_some();
+        let begun = match self.may_begin().await {
+            Ok(()) => self.make_ways().await,
+            Err(undone) => Err(undone),
+        };
+        match begun {
+            Err(undone) if has_begun => Err(self.put_back(undone).await),
+            Err(undone) => {
+                self.remove_ways().await;
+                Err(undone)
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// What can be seen before anything is done.
@@ -101,12 +118,7 @@ impl Replacing<'_> {
 
     /// Leads what comes to the holding queue, moves there what is in the queue, and deletes it.
     async fn take_away(&self, found: &QueueSpec, interrupt: &Interrupt) -> Result<(), Undone> {
-        let (connection, holding) = (&self.apply.connection, &self.replacement.holding);
-        let name = self.wanted.name.as_str();
-        connection.declare_queue(holding).await?;
-        self.holds().await?;
-        connection.declare_exchange(&self.way_in).await?;
-        connection.bind(&leading(&self.way_in, &holding.name)).await?;
+        let (connection, name) = (&self.apply.connection, self.wanted.name.as_str());
         self.lead_away(interrupt).await?;
         let deadline = Instant::now() + self.apply.request.wait.unwrap_or(PATIENCE);
         let rest =
@@ -133,7 +145,10 @@ impl Replacing<'_> {
                 }
                 None if resting.get_or_insert_with(Instant::now).elapsed() < rest => (),
                 None if told == Some(0) => {
-                    // A binding that somebody has made meanwhile would go with the queue.
+                    if let Some(because) = self.too_small().await? {
+                        return Err(Undone::Kept(because));
+                    }
+                    // A binding that somebody has made meanwhile would go with the queue: nothing is between this look and its end.
                     if !self.lead_away(interrupt).await? {
                         break;
                     }
@@ -152,9 +167,6 @@ impl Replacing<'_> {
                 () = tokio::time::sleep(LOOK) => (),
                 () = interrupt.raised() => (),
             }
-        }
-        if let Some(because) = self.too_small().await? {
-            return Err(Undone::Kept(because));
         }
         if kind(found) == QueueType::Classic {
             connection.delete_empty_queue(name).await?;

@@ -16,6 +16,7 @@ mod target;
 mod terms;
 
 pub use custody::{Custody, Kind, Return};
+pub use probe::may_publish;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
 

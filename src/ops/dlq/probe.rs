@@ -5,22 +5,23 @@ use crate::{
     message::Properties,
 };
 
-/// Whether the default exchange takes messages of this user: one to a queue that does not exist comes back, and leaves no trace.
+/// Whether an exchange takes messages of this user: one to a queue that does not exist comes back from the default exchange, and any from
+/// one without bindings, and leaves no trace.
 /// On a connection for this question alone: in an alarm the broker reads no further from one that publishes.
 ///
 /// # Errors
 /// [`Error::NoPermission`] when it does not, [`Error::Blocked`] when the broker takes none of anybody for now; when it cannot be asked.
-pub async fn may_publish(broker: &Broker, run: &str) -> Result<(), Error> {
+pub async fn may_publish(broker: &Broker, exchange: &str, run: &str) -> Result<(), Error> {
     let connection = broker.connect("evbus (may it publish?)").await?;
-    let answer = ask(&connection, broker, run).await;
+    let answer = ask(&connection, broker, exchange, run).await;
     connection.close().await;
     answer
 }
 
-async fn ask(connection: &Connection, broker: &Broker, run: &str) -> Result<(), Error> {
+async fn ask(connection: &Connection, broker: &Broker, exchange: &str, run: &str) -> Result<(), Error> {
     let mut publisher = connection.publisher(Window::default()).await?;
     let nowhere = Letter {
-        exchange: String::new(),
+        exchange: exchange.to_owned(),
         routing_key: format!("evbus-nowhere-{run}"),
         properties: Properties::default(),
         body: Vec::new(),

@@ -230,6 +230,23 @@ impl<'a> Replay<'a> {
         self.set
     }
 
+    /// Whether messages that it holds lose one of their deliveries when evbus is killed or cut off, and those that have none left go.
+    #[must_use]
+    pub fn is_at_stake(&self) -> bool {
+        matches!(self.hold, Hold::AtStake(_))
+    }
+
+    /// Ends it without having held anything.
+    ///
+    /// # Errors
+    /// When its temporary policy is still there.
+    pub async fn leave(mut self) -> Result<(), Error> {
+        let unprotected = self.session.unprotect().await;
+        self.session.consuming.close().await;
+        self.publishing.close().await;
+        unprotected.map_err(Error::from)
+    }
+
     /// Reads ahead, shows what would go where and asks; with consent, moves the set. Whatever happens, nothing is held and
     /// no temporary policy is left when it returns.
     ///
@@ -301,7 +318,7 @@ impl<'a> Replay<'a> {
 
 /// Refuses a run that could not put a single message into a queue.
 async fn may_write(broker: &Broker, run: &str) -> Result<(), broker::Error> {
-    match probe::may_publish(broker, run).await {
+    match probe::may_publish(broker, "", run).await {
         Err(error @ broker::Error::NoPermission { .. }) => Err(error),
         // An alarm passes, and the run waits for its end; whatever else it may be, each message tells for itself.
         Ok(()) | Err(_) => Ok(()),

@@ -107,6 +107,6 @@ impl Session<'_> {
         if custody.is_bounded {
             return Err("a copy might not fit into a queue whose length is limited".to_owned());
         }
-        probe::may_publish(self.broker, &self.run).await.map_err(|error| error.to_string())
+        probe::may_publish(self.broker, "", &self.run).await.map_err(|error| error.to_string())
     }
 }

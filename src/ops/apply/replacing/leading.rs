@@ -6,7 +6,7 @@ use super::{Replacing, Undone};
 use crate::{
     interrupt::Interrupt,
     message::Table,
-    ops::observe,
+    ops::{dlq::may_publish, observe},
     topology::spec::{BindingSpec, ExchangeSpec},
 };
 
@@ -30,6 +30,34 @@ impl Replacing<'_> {
             binding.is_to_queue() && binding.destination == queue && !ours.contains(&binding.source.as_str())
         };
         Ok(all.filter(is_meant).collect())
+    }
+
+    /// Makes the holding queue and the exchanges that lead there and back, and makes sure that the broker lets this user go both ways.
+    pub(super) async fn make_ways(&self) -> Result<(), Undone> {
+        let (broker, connection, holding) = (self.apply.broker, &self.apply.connection, &self.replacement.holding);
+        connection.declare_queue(holding).await?;
+        self.holds().await?;
+        let bindings = broker.management().bindings(broker.vhost()).await?;
+        for (way, queue) in [(&self.way_in, &holding.name), (&self.way_back, &self.wanted.name)] {
+            connection.declare_exchange(way).await?;
+            // One that leads somewhere has been tried by the run that has bound it, and would take the message there.
+            if bindings.iter().all(|binding| binding.source != way.name) {
+                may_publish(broker, &way.name, &self.apply.request.owner).await?;
+            }
+            connection.bind(&leading(way, queue)).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was made in vain, before anything was led there.
+    pub(super) async fn remove_ways(&self) {
+        let connection = &self.apply.connection;
+        // What is left all the same `doctor` tells of, and the next run goes on from it.
+        let _ = connection.unbind(&leading(&self.way_back, &self.wanted.name)).await;
+        let _ = connection.delete_empty_queue(&self.replacement.holding.name).await;
+        for way in [&self.way_in, &self.way_back] {
+            let _ = connection.delete_unused_exchange(&way.name).await;
+        }
     }
 
     /// Leads everything that comes to the queue to the holding queue; says whether there was anything to lead.

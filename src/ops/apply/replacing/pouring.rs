@@ -9,18 +9,27 @@ use crate::{
         self, Save, To,
         replay::{self, Replay, Report},
     },
-    topology::spec::ExchangeSpec,
+    topology::{expand::kind, order::dead_letters, spec::ExchangeSpec},
 };
 
 impl Replacing<'_> {
     /// Moves what is in a queue, and what comes into it meanwhile, through an exchange.
     pub(super) async fn pour(&self, queue: &str, way: &ExchangeSpec, interrupt: &Interrupt) -> Result<(), Undone> {
-        let report = pour(self.apply.broker, queue, way, &self.apply.request.owner, interrupt).await;
-        let report = report.map_err(|error| {
+        let failed = |error: dlq::Error| {
             let causes = std::iter::successors(std::error::Error::source(&error), |cause| cause.source());
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
             Undone::Kept(format!("messages of {queue} could not be moved: {error}{causes}"))
-        })?;
+        };
+        let replay = prepare(self.apply.broker, queue, way, &self.apply.request.owner).await.map_err(failed)?;
+        if replay.is_at_stake() && !self.has_dead_letters().await? {
+            replay.leave().await.map_err(failed)?;
+            return Err(Undone::Kept(format!(
+                "messages of {queue} have a limit of deliveries that cannot be lifted for the time: whoever kills evbus spends one, and what has none left goes nowhere. Give {queue} a dead letter exchange by a policy, or let it be read empty (--wait)"
+            )));
+        }
+        let report = Box::pin(replay.run(interrupt, |_| true, &mut |_| ())).await.map_err(failed)?;
+        // Interrupted before anything was moved.
+        let report = report.unwrap_or(Report { interrupted: true, ..Report::default() });
         let stayed = report.skipped + report.returned + report.refused + report.unknown;
         match report.stopped {
             Some(error) => Err(Undone::Kept(format!("messages of {queue} could not be moved: {error}"))),
@@ -31,15 +40,22 @@ impl Replacing<'_> {
             None => Ok(()),
         }
     }
+
+    /// Whether what dies in the queue that goes is led somewhere.
+    async fn has_dead_letters(&self) -> Result<bool, Undone> {
+        let Some(found) = &self.replacement.found else { return Ok(false) };
+        let broker = self.apply.broker;
+        let policy = broker.management().in_force_on(broker.vhost(), &found.name, kind(found)).await?;
+        Ok(dead_letters(&found.arguments).is_some() || policy.contains_key("dead-letter-exchange"))
+    }
 }
 
-async fn pour(
-    broker: &Broker,
+async fn prepare<'a>(
+    broker: &'a Broker,
     queue: &str,
     way: &ExchangeSpec,
     owner: &str,
-    interrupt: &Interrupt,
-) -> Result<Report, dlq::Error> {
+) -> Result<Replay<'a>, dlq::Error> {
     let request = replay::Request {
         queue: queue.to_owned(),
         to: To::Through(way.name.clone()),
@@ -53,8 +69,5 @@ async fn pour(
         owner: owner.to_owned(),
         timeout: broker.timeout(),
     };
-    let replay = Replay::prepare(broker, request, &mut |_| ()).await?;
-    let report = Box::pin(replay.run(interrupt, |_| true, &mut |_| ())).await?;
-    // Interrupted before anything was moved.
-    Ok(report.unwrap_or(Report { interrupted: true, ..Report::default() }))
+    Replay::prepare(broker, request, &mut |_| ()).await
 }

@@ -52,6 +52,9 @@ impl Replacing<'_> {
         let deadline = Instant::now() + PATIENCE + rest;
         let mut resting: Option<Instant> = None;
         loop {
+            if interrupt.is_raised() {
+                return Err(Undone::Kept("it was interrupted".to_owned()));
+            }
             let Some(passive) = connection.look_up(name).await? else { return Ok(()) };
             let inside = plan::inside(self.apply.broker, &BTreeSet::from([name])).await?;
             let inside = inside.get(name).copied().unwrap_or_default();
