@@ -1,11 +1,12 @@
-//! Listing 10,000 queues against the plain call that others make, in one run: `cargo bench --bench queues`.
+//! Listing and planning 10,000 queues against the plain call that others make, in one run: `cargo bench --bench queues`.
 //!
-//! `evbus queues`, as a process of its own with depths of now, and `GET /api/queues` as it is, whose depths are seconds old.
+//! `evbus queues`, as a process of its own with depths of now, `evbus plan` of a file with all of these queues, which finds nothing to do,
+//! and `GET /api/queues` as it is, whose depths are seconds old.
 //! The broker keeps its answers to the plain call for five times as long as they took to make, so the rounds wait for longer
 //! than that. Machines are noisy: what counts is the ratio of the medians. Needs a broker to itself: `EVBUS_URL` and
 //! `EVBUS_MANAGEMENT_URL` name it, and `evbus sandbox -- cargo bench --bench queues` brings one. `EVBUS_BENCH_QUEUES` and
-//! `EVBUS_BENCH_ROUNDS` change the size. The target: at most a third of the plain call's time up to 3.13, at most half of it from 4.0
-//! on. With `EVBUS_BENCH_REQUIRE=1` it fails where the target is missed, with `0.8` where less than 0.8 of it is reached.
+//! `EVBUS_BENCH_ROUNDS` change the size. The target: the list in at most a third of the plain call's time up to 3.13, in at most half
+//! of it from 4.0 on, and the plan in no more than that call's. With `EVBUS_BENCH_REQUIRE=1` it fails where the target is missed, with `0.8` where less than 0.8 of it is reached.
 
 #![allow(clippy::disallowed_methods, reason = "the environment says which broker")]
 #![allow(clippy::print_stdout, reason = "figures are what a benchmark is for")]
@@ -14,6 +15,8 @@
 mod figures;
 
 use std::{
+    fmt::Write,
+    path::Path,
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -71,6 +74,26 @@ fn evbus(queues: usize) -> Result<Duration, Failure> {
     Ok(took)
 }
 
+/// `evbus plan` as a process of its own; it must find everything as wanted.
+fn plan(file: &Path) -> Result<Duration, Failure> {
+    let began = Instant::now();
+    let done = Command::new(env!("CARGO_BIN_EXE_evbus"))
+        .args(["plan", "--exit-code", "--vhost", VHOST, "-q"])
+        .arg(file)
+        .stdout(Stdio::null())
+        .status()?;
+    if done.success() { Ok(began.elapsed()) } else { Err(format!("evbus ended with {done}").into()) }
+}
+
+/// A file with all of the queues.
+fn topology(queues: usize) -> Result<String, Failure> {
+    let mut text = "evbus: 1\nname: bench\nqueues:\n".to_owned();
+    for number in 0..queues {
+        writeln!(text, "  service-{number:05}: {{ type: classic }}")?;
+    }
+    Ok(text)
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let required = figures::required()?;
@@ -84,19 +107,31 @@ async fn main() -> Result<(), Failure> {
     api.call(Method::PUT, &format!("permissions/{VHOST}/guest"), Some(all)).await?;
     api.import(queues).await?;
     println!("{queues} queues, RabbitMQ {version}, medians of {rounds}");
+    let folder = std::env::temp_dir().join(format!("evbus-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("evbus.yaml");
+    std::fs::write(&file, topology(queues)?)?;
     // One of each that does not count.
     evbus(queues)?;
+    plan(&file)?;
     let mut wait = api.list().await?;
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut plans, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         tokio::time::sleep(wait * 6).await;
         ours.push(evbus(queues)?.as_secs_f64());
+        plans.push(plan(&file)?.as_secs_f64());
         wait = api.list().await?;
         theirs.push(wait.as_secs_f64());
     }
     api.call(Method::DELETE, &format!("vhosts/{VHOST}"), None).await?;
-    let (ours, theirs) = (median(ours), median(theirs));
-    println!("evbus queues {ours:.2} s   GET /api/queues {theirs:.2} s   evbus takes {:.2} of its time", ours / theirs);
+    std::fs::remove_dir_all(&folder)?;
+    let (ours, plan, theirs) = (median(ours), median(plans), median(theirs));
+    println!(
+        "evbus queues {ours:.2} s   evbus plan {plan:.2} s   GET /api/queues {theirs:.2} s   they take {:.2} and {:.2} of its time",
+        ours / theirs,
+        plan / theirs
+    );
     let allowed = if version.starts_with("3.") { 1.0 / 3.0 } else { 0.5 };
+    figures::judge(theirs / plan, required, "a plan takes no longer than the plain call")?;
     figures::judge(allowed * theirs / ours, required, &format!("at most {allowed:.2} of the plain call's time"))
 }
