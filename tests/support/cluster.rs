@@ -90,12 +90,20 @@ impl Cluster {
         let first = &self.nodes[0];
         let live = Live::at(&first.url(), &first.management_url(), test).fleeting();
         has_running(&live, NODES);
-        // Broker fact (3.10): each node starts a new virtual host on its own, and refuses connections to it until then.
+        // Broker fact (3.10): each node starts a new virtual host on its own, and refuses connections to it until then. One that has
+        // just joined may never learn of it, and does when it is told.
+        let of_vhost = format!("vhosts/{}", live.vhost);
         live.until("each node has the virtual host", || {
-            let states = live.api(Method::GET, &format!("vhosts/{}", live.vhost), None)["cluster_state"].clone();
-            states
-                .as_object()
-                .is_some_and(|states| states.len() == NODES && states.values().all(|state| state == "running"))
+            let states = live.api(Method::GET, &of_vhost, None)["cluster_state"].clone();
+            let states = states.as_object().cloned().unwrap_or_default();
+            let missing: Vec<_> = (0..NODES)
+                .map(|node| format!("n{node}@localhost"))
+                .filter(|node| states.get(node).is_none_or(|state| state != "running"))
+                .collect();
+            for node in &missing {
+                live.api(Method::POST, &format!("{of_vhost}/start/{node}"), None);
+            }
+            missing.is_empty()
         });
         live
     }
