@@ -335,14 +335,14 @@ impl Live {
         self.drain(queue).into_iter().map(id).collect()
     }
 
-    /// Asks until the answer is yes, for half a minute.
+    /// Asks until the answer is yes, for two minutes: a loaded machine may need them.
     ///
     /// # Panics
     /// When it never was.
     #[track_caller]
     #[allow(clippy::unused_self, reason = "it reads as a question to the broker, as the others do")]
     pub fn until(&self, what: &str, mut ask: impl FnMut() -> bool) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(30);
+        let deadline = std::time::Instant::now() + Duration::from_secs(120);
         loop {
             // What one question does may itself take long: there is one more after the deadline.
             let is_last = std::time::Instant::now() > deadline;
