@@ -2,7 +2,11 @@
 
 use std::{cell::OnceCell, collections::HashMap};
 
-use super::{Observed, Scope, leftovers::said, ways::Ways};
+use super::{
+    Observed, Scope,
+    leftovers::said,
+    ways::{Ways, may_take},
+};
 use crate::{
     topology::{
         argument::QueueType,
@@ -11,7 +15,7 @@ use crate::{
         plan::{Action, Blocked, Change},
         replacement::{self, ExchangeReplacement, QueueReplacement, Replacement, holding_queue},
         routing::ALTERNATE_EXCHANGE,
-        spec::{ExchangeSpec, PolicySpec, QueueSpec},
+        spec::{BindingSpec, ExchangeSpec, PolicySpec, QueueSpec},
     },
     version::Version,
 };
@@ -30,7 +34,16 @@ pub(super) struct Anew<'a> {
     observed: &'a Observed,
     ways: &'a Ways<'a>,
     version: Version,
-    feeders: OnceCell<HashMap<&'a str, Vec<String>>>,
+    feeders: OnceCell<Feeders<'a>>,
+}
+
+/// Queues whose dead letters go to queues by their names.
+#[derive(Default)]
+struct Feeders<'a> {
+    /// By the queue that a key names.
+    named: HashMap<&'a str, Vec<&'a str>>,
+    /// Those whose messages keep the keys they came with, each with what leads to it.
+    keyless: HashMap<&'a str, Vec<&'a BindingSpec>>,
 }
 
 impl<'a> Anew<'a> {
@@ -175,7 +188,7 @@ impl<'a> Anew<'a> {
         let Some(like) = found.or(held) else { return };
         let letters = found.and_then(|found| self.ways.letters(found));
         let holding = held.cloned().unwrap_or_else(|| holding_queue(like, wanted, letters, self.version));
-        let feeders = self.feeders(&wanted.name).to_vec();
+        let feeders = self.feeders(&wanted.name);
         change.replacement = Some(Replacement::Queue(QueueReplacement { found: goes.cloned(), holding, feeders }));
         change.risk = Some(RISK.to_owned());
     }
@@ -201,19 +214,59 @@ impl<'a> Anew<'a> {
         }
     }
 
-    /// The queues whose dead letters go to this one by its name.
-    fn feeders(&self, queue: &str) -> &[String] {
-        let all = self.feeders.get_or_init(|| {
-            let mut all: HashMap<&str, Vec<String>> = HashMap::new();
-            for feeder in self.observed.queues.values() {
-                if let Some(("", Some(to))) = self.ways.letters(feeder)
-                    && to != feeder.name
-                {
-                    all.entry(to).or_default().push(feeder.name.clone());
+    /// The queues whose dead letters go to this one by its name, or may do so where they keep their keys.
+    fn feeders(&self, queue: &str) -> Vec<String> {
+        let all = self.feeders.get_or_init(|| self.all_feeders());
+        let may_lead_on = |binding: &&BindingSpec| {
+            let kind = self.observed.exchanges.get(&binding.source).map_or("direct", |exchange| exchange.kind.as_str());
+            may_take(kind, &binding.key, Some(queue))
+        };
+        let keyless =
+            all.keyless.iter().filter(|(feeder, leading)| **feeder != queue && leading.iter().any(may_lead_on));
+        let named = all.named.get(queue).into_iter().flatten();
+        let mut feeders: Vec<String> =
+            named.chain(keyless.map(|(feeder, _)| feeder)).map(|&name| name.into()).collect();
+        feeders.sort_unstable();
+        feeders
+    }
+
+    fn all_feeders(&self) -> Feeders<'a> {
+        let mut all = Feeders::default();
+        for feeder in self.observed.queues.values() {
+            match self.ways.letters(feeder) {
+                Some(("", Some(to))) if to != feeder.name => all.named.entry(to).or_default().push(&feeder.name),
+                Some(("", None)) => drop(all.keyless.insert(&feeder.name, Vec::new())),
+                _ => (),
+            }
+        }
+        if !all.keyless.is_empty() {
+            for binding in self.observed.bindings.values().filter(|binding| binding.is_to_queue()) {
+                if let Some(leading) = all.keyless.get_mut(binding.destination.as_str()) {
+                    leading.push(binding);
                 }
             }
-            all
-        });
-        all.get(queue).map_or(&[][..], Vec::as_slice)
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::*, *};
+    use crate::topology::diff::diff;
+
+    #[test]
+    fn a_queue_whose_letters_keep_their_keys_feeds_those_that_one_may_name() {
+        let text = |kind: &str| {
+            format!(
+                "evbus: 1\nexchanges: {{t: {{type: topic}}, d: {{type: direct}}, f: {{type: fanout}}}}\nqueues:\n  q.a: {{type: {kind}}}\n  one: {{type: quorum, dead_letter_exchange: \"\"}}\n  two: {{type: quorum, dead_letter_exchange: \"\"}}\n  three: {{type: quorum, dead_letter_exchange: \"\"}}\n  four: {{type: quorum, dead_letter_exchange: \"\", dead_letter_routing_key: q.a}}\nbindings: [{{from: t, to: one, key: \"q.*\"}}, {{from: d, to: two, key: q}}, {{from: f, to: three}}]\n"
+            )
+        };
+        let observed = made(&steps(&text("classic")));
+        let scope = Scope { replace: true, ..Scope::default() };
+        let plan = diff(&steps(&text("quorum")), &observed, V4, &scope);
+        let replacement = named(&plan, "q.a").and_then(|change| change.replacement.as_ref());
+        let Some(Replacement::Queue(replacement)) = replacement else { panic!("it is made anew: {plan:?}") };
+        assert_eq!(replacement.feeders, ["four", "one", "three"]);
     }
 }

@@ -15,6 +15,7 @@ use crate::topology::{
     owned::{Id, Record},
     place::Place,
     plan::{Action, Blocked, Change, Plan},
+    replacement,
     spec::{BindingSpec, ExchangeSpec, QueueSpec},
 };
 
@@ -28,6 +29,7 @@ pub(super) fn add<'a>(plan: &mut Plan, steps: &[Step], observed: &'a Observed, w
     let (steps, feeders) = backwards(observed, ways, &there);
     let hidden = unwanted.iter().filter(|id| observed.hides(id)).count();
     plan.forgotten = unwanted.len() - steps.len() - hidden;
+    plan.warnings.extend(waiting(&unwanted, observed));
     let staying = Staying::of(observed, ways, &steps, scope);
     // The changes of what needs each of them, and so goes before it.
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
@@ -45,6 +47,7 @@ pub(super) fn add<'a>(plan: &mut Plan, steps: &[Step], observed: &'a Observed, w
             let stays = needed
                 .map(|earlier| format!("the {} {} stays, and needs it", earlier.object.kind(), earlier.object.name()));
             let because = stays
+                .or_else(|| unfinished(&step.object, observed))
                 .or_else(|| anew(&step.object, scope))
                 .or_else(|| staying.uses(&step.object))
                 .or_else(|| feeders.get(&at).and_then(|feeders| fed(feeders, observed)))
@@ -186,6 +189,29 @@ fn fed(feeders: &[String], observed: &Observed) -> Option<String> {
     })
 }
 
+/// Why an object may not go that is being made anew: the rest of it waits elsewhere, and knows only this one to come back to.
+fn unfinished(object: &Object, observed: &Observed) -> Option<String> {
+    let (began, waits) = match object {
+        Object::Queue(queue) => (replacement::holding(&queue.name), "has its messages"),
+        Object::Exchange(exchange) => (replacement::stand_in_name(&exchange.name), "stands in for it"),
+        Object::Binding(_) | Object::Policy(_) => return None,
+    };
+    let is_there = observed.queues.contains_key(&began) || observed.exchanges.contains_key(&began);
+    is_there.then(|| format!("a replace was begun, and {began} {waits}: {END_IT}"))
+}
+
+/// How a replace is ended of something that the file no longer has.
+const END_IT: &str = "put it back into the file and apply it with --replace first";
+
+/// That the messages of queues that are gone, and that the file no longer wants, wait for them all the same.
+fn waiting(unwanted: &[&Id], observed: &Observed) -> Option<String> {
+    let queues = unwanted.iter().filter(|id| observed.find(id).is_none()).filter_map(|id| id.strip_prefix("queue "));
+    let holding: Vec<String> =
+        queues.map(replacement::holding).filter(|name| observed.queues.contains_key(name)).collect();
+    let (wait, its) = if holding.len() == 1 { ("waits", "its queue") } else { ("wait", "their queues") };
+    (!holding.is_empty()).then(|| format!("{} {wait} for {its} with what was in it: {END_IT}", holding.join(", ")))
+}
+
 /// Why an object may not go that is not what was made.
 fn anew(object: &Object, scope: &Scope) -> Option<String> {
     let made = scope.ownership.mark(&object.id())?;
@@ -279,4 +305,34 @@ fn lost(object: &Object, observed: &Observed) -> Option<String> {
     let consumers = inside.consumers.filter(|consumers| *consumers > 0)?;
     let are = if consumers == 1 { "is" } else { "are" };
     Some(format!("{consumers} of its consumers {are} cut off"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::*, *};
+    use crate::topology::diff::diff;
+
+    #[test]
+    fn what_is_being_made_anew_stays_and_what_waits_for_a_queue_that_is_gone_is_told() {
+        let before = steps("evbus: 1\nqueues: {q: {type: classic}}\nexchanges: {x: {}}\n");
+        let scope = owning(&before, true);
+        let mut observed = made(&before);
+        empty(&mut observed);
+        assert!(diff(&[], &observed, V4, &scope).changes.iter().all(Change::is_doable));
+
+        let holding = QueueSpec { name: "evbus.hold.q".into(), ..observed.queues["q"].clone() };
+        observed.queues.insert(holding.name.clone(), holding);
+        let stand_in = replacement::stand_in(&observed.exchanges["x"], None);
+        observed.exchanges.insert(stand_in.name.clone(), stand_in);
+        let plan = diff(&[], &observed, V4, &scope);
+        for (name, waits) in [("q", "evbus.hold.q has its messages"), ("x", "evbus.stand-in.x stands in for it")] {
+            let blocked = named(&plan, name).and_then(|change| change.blocked.as_ref()).expect("it stays");
+            assert_eq!(blocked.because, format!("a replace was begun, and {waits}: {END_IT}"));
+        }
+        assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+
+        observed.queues.remove("q");
+        let plan = diff(&[], &observed, V4, &scope);
+        assert_eq!(plan.warnings, [format!("evbus.hold.q waits for its queue with what was in it: {END_IT}")]);
+    }
 }

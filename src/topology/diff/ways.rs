@@ -130,7 +130,7 @@ impl<'a> Ways<'a> {
 }
 
 /// Whether a binding may take a message: certainly not only where a key says so.
-fn may_take(kind: &str, pattern: &str, key: Option<&str>) -> bool {
+pub(super) fn may_take(kind: &str, pattern: &str, key: Option<&str>) -> bool {
     match (kind, key) {
         ("direct", Some(key)) => pattern == key,
         ("topic", Some(key)) => topic_matches(pattern, key),
