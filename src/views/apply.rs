@@ -96,7 +96,8 @@ impl<'a> View<'a> {
         if let Some(progress) = &self.progress {
             progress.at(self.seen);
         }
-        let shown = self.line(word, change, error, archived);
+        // One change may take long, and whoever reads a pipe wants to see how far it is.
+        let shown = self.line(word, change, error, archived).and_then(|()| self.terminal.flush());
         if let (Err(closed), None) = (shown, &self.closed) {
             self.closed = Some(closed);
         }

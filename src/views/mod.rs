@@ -14,7 +14,15 @@ pub mod sandbox;
 mod table;
 pub mod tail;
 
+use std::fmt::Display;
+
 /// A count with its word, of which there may be one.
-fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
+fn counted<N: Display + PartialEq + From<u8>>(count: N, word: &str) -> String {
+    let many = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {word}{many}")
+}
+
+/// That `--where` could not be worked out for some messages.
+fn undecided(count: u64, so: &str) -> String {
+    format!("--where failed on {}, {so}", counted(count, "message"))
 }

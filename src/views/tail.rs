@@ -9,6 +9,7 @@ use crate::{
     message::{Message, record, selector},
     ops::tail::{Event, Report},
     terminal::{Closed, Terminal},
+    views::undecided,
 };
 
 /// Shows what passes.
@@ -73,8 +74,7 @@ impl<'a> View<'a> {
             None => self.terminal.warn("messages were missed: the queue was full, and the broker dropped the oldest; how many is not known (--buffer N keeps more)"),
         }
         if report.undecided > 0 {
-            self.terminal
-                .warn(&format!("--where failed on {} messages, which count as not selected", report.undecided));
+            self.terminal.warn(&undecided(report.undecided, "which counts as not selected"));
         }
         Ok(())
     }

@@ -94,7 +94,7 @@ fn a_quiet_question_shows_what_it_is_about() {
     let commands: [(&[&str], &str, &[&str]); 3] = [
         (&["apply", "-q"], "apply this?", &["create", "made", "1 to create"]),
         (&["dlq", "replay", "dead", "-q"], "replay?", &["replay dead on", "queue work"]),
-        (&["dlq", "purge", "dead", "-q"], "purge?", &["purge dead on", "all 1 messages"]),
+        (&["dlq", "purge", "dead", "-q"], "purge?", &["purge dead on", "the only message"]),
     ];
     for (command, question, shown) in commands {
         let mut session = at_a_terminal(&live, folder.path(), command);

@@ -4,6 +4,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io::{BufRead, BufReader},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -185,7 +186,12 @@ fn what_somebody_holds_is_waited_for_or_nothing_is_done() {
     assert_eq!((shop.live.ready("work"), kind(&shop, "work").as_str()), (24, "classic"));
     assert!(!is_held() && leads("work"));
 
-    let child = shop.evbus(&["apply", "--replace", "--wait", "60s", "--yes"]).start();
+    shop.write(&file("quorum").replace("events: {},", "events: {}, first: {},"));
+    let mut child = shop.evbus(&["apply", "--replace", "--wait", "60s", "--yes", "-o", "json"]).start();
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    lines.read_line(&mut line).expect("a line");
+    assert!(line.contains("\"first\""), "what is done already is told in a pipe while the rest still waits: {line}");
     shop.live.until("it has begun", is_held);
     let told = shop.evbus(&["doctor"]).done();
     assert!(told.out().contains("messages wait in it for their queue"), "{}", told.whole());

@@ -5,10 +5,18 @@ pub mod purge;
 pub mod replay;
 pub mod show;
 
+use super::counted;
+
 /// How many messages had to be replaced by copies: told whatever else is not, for their order has changed.
 fn saved(count: u64) -> String {
     let them = if count == 1 { "1 message was".to_owned() } else { format!("{count} messages were") };
     format!("{them} replaced by a confirmed copy at the queue's end: the return would have destroyed what was there")
+}
+
+/// That others read the queue too.
+fn others_read(consumers: u64) -> String {
+    let read = if consumers == 1 { "reads" } else { "read" };
+    format!("{} {read} this queue at the same time", counted(consumers, "consumer"))
 }
 
 /// An id of a run; there is none where it could not begin.

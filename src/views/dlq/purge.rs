@@ -14,8 +14,10 @@ use crate::{
     },
     terminal::{Consent, Progress, Terminal},
     views::{
-        dlq::{known, saved},
+        counted,
+        dlq::{known, others_read, saved},
         table::count,
+        undecided,
     },
 };
 
@@ -47,7 +49,7 @@ impl<'a> View<'a> {
         terminal.discuss(&format!("purge {} on {}, run {}", self.queue, self.identity, preview.run));
         terminal.discuss(&what(preview));
         if preview.consumers > 0 {
-            terminal.discuss(&format!("{} consumers read this queue at the same time", preview.consumers));
+            terminal.discuss(&others_read(preview.consumers));
         }
         match &preview.archive {
             Some(_) if preview.set == 0 => (),
@@ -134,7 +136,7 @@ impl<'a> View<'a> {
             terminal.warn(&saved(report.saved));
         }
         if report.undecided > 0 {
-            terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));
+            terminal.warn(&undecided(report.undecided, "which stayed"));
         }
         Ok(report)
     }
@@ -146,11 +148,17 @@ fn what(preview: &Preview) -> String {
     let stay = depth.saturating_sub(set);
     match (preview.all, stay) {
         (_, _) if depth == 0 => "the queue is empty".to_owned(),
+        (true, 0) if depth == 1 => "the only message".to_owned(),
         (true, 0) => format!("all {depth} messages"),
-        (true, stay) => format!("the first {set} of {depth} messages; {stay} stay"),
-        (false, _) if preview.dry_run => format!("the selected ones of {depth} messages"),
+        (true, stay) => format!(
+            "the first {set} of {}; {stay} {}",
+            counted(depth, "message"),
+            if stay == 1 { "stays" } else { "stay" }
+        ),
+        (false, _) if preview.dry_run => format!("the selected ones of {}", counted(depth, "message")),
         (false, _) => format!(
-            "the selected ones of {depth} messages: how many that are is known when they have been read, and --dry-run counts them first"
+            "the selected ones of {}: how many that are is known when they have been read, and --dry-run counts them first",
+            counted(depth, "message")
         ),
     }
 }

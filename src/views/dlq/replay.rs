@@ -16,8 +16,10 @@ use crate::{
     },
     terminal::{Consent, Progress, Terminal},
     views::{
-        dlq::{known, saved},
+        counted,
+        dlq::{known, others_read, saved},
         table::{Table, count},
+        undecided,
     },
 };
 
@@ -182,7 +184,7 @@ impl<'a> View<'a> {
             terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
         if report.undecided > 0 {
-            terminal.warn(&format!("--where failed on {} messages, which stayed", report.undecided));
+            terminal.warn(&undecided(report.undecided, "which stayed"));
         }
         Ok(Some(report))
     }
@@ -299,21 +301,19 @@ fn preflight_lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
     }
     let mut lines = Vec::new();
     if preflight.consumers > 0 {
-        lines.push(format!("{} consumers read this queue at the same time", preflight.consumers));
+        lines.push(others_read(preflight.consumers));
     }
     if preflight.selected == 0 {
         let unread = preflight.depth.saturating_sub(preflight.looked_at);
-        lines.push(match unread {
-            0 => none_selected(preflight.looked_at),
-            _ => format!(
-                "none of the first {} messages is selected; {unread} behind them are not looked at yet",
-                preflight.looked_at
-            ),
+        lines.push(match (unread, preflight.looked_at) {
+            (0, read) => none_selected(read),
+            (more, 1) => format!("the first message is not selected; {more} more not looked at yet"),
+            (more, read) => format!("none of the first {read} messages is selected; {more} more not looked at yet"),
         });
         return lines;
     }
     if preflight.looked_at < preflight.depth {
-        lines.push(format!("the first {} of {} messages, by target:", preflight.looked_at, preflight.depth));
+        lines.push(format!("the first {} of {}, by target:", preflight.looked_at, counted(preflight.depth, "message")));
     }
     let mut table = Table::of_talk(&COLUMNS);
     for found in &preflight.rows {

@@ -12,7 +12,7 @@ use crate::{
         show::{Event, Report},
     },
     terminal::{Closed, Terminal},
-    views::dlq::saved,
+    views::{counted, dlq::saved, undecided},
 };
 
 /// Shows messages.
@@ -49,7 +49,8 @@ impl<'a> View<'a> {
                 terminal.say(&format!("the delivery limit is lifted by the temporary policy {policy} while this runs"));
             }
             Event::Saved { count, by_policy: true } => terminal.say(&format!(
-                "{count} messages had no delivery attempt left: they went back under a temporary policy"
+                "{} had no delivery attempt left and went back under a temporary policy",
+                counted(count, "message")
             )),
             Event::Saved { count: 0, by_policy: false } => (),
             Event::Saved { count, by_policy: false } => {
@@ -117,7 +118,7 @@ impl<'a> View<'a> {
             terminal.warn("no more were looked at: they may not be held at once (--window N allows it)");
         }
         if report.undecided > 0 {
-            terminal.warn(&format!("--where failed on {} messages, which count as not selected", report.undecided));
+            terminal.warn(&undecided(report.undecided, "which counts as not selected"));
         }
         Ok(report)
     }

@@ -11,7 +11,10 @@ use crate::{
     },
     terminal::{Closed, Terminal},
     topology::bounds::{Bound, Bounds, Origin},
-    views::table::{Table, count},
+    views::{
+        counted,
+        table::{Table, count},
+    },
 };
 
 /// Shows it.
@@ -63,7 +66,7 @@ pub fn show(terminal: &mut Terminal, report: &Report, all_vhosts: bool) -> Resul
     super::say_left_out(terminal, &left_out);
     let all = report.queues.len();
     let standing_out = limited(report).filter(|(_, limits)| limits.stand_out()).count();
-    terminal.say(&format!("{standing_out} of {all} queues to look at (!)"));
+    terminal.say(&format!("{standing_out} of {} to look at (!)", counted(all, "queue")));
     Ok(())
 }
 
