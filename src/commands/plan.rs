@@ -44,6 +44,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
             prune: request.prune,
             prune_non_empty: request.prune_non_empty,
             replace: request.replace,
+            in_place: request.in_place,
             state: request.state.as_ref().map(|path| path.display().to_string()),
             vhost: broker.vhost().to_owned(),
             cluster: planned.cluster.clone(),

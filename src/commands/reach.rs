@@ -31,6 +31,13 @@ pub struct Reach {
     #[arg(long)]
     replace: bool,
 
+    /// Set by a policy what one can make up for in queues that exist differently, and leave the queues as they are
+    ///
+    /// Smaller limits and times, and what was not set before, such as where dead letters go. It is in force at once, also on what is in the
+    /// queues. Queues of which the same is wanted share one policy. What it cannot make up for is left, or made anew with --replace.
+    #[arg(long)]
+    in_place: bool,
+
     /// Keep the record of what was made in this file, and not in the broker
     ///
     /// For users without the tag policymaker. Whoever applies the same topology needs the same file.
@@ -46,6 +53,7 @@ impl Reach {
             prune: self.prune,
             prune_non_empty: self.prune_non_empty,
             replace: self.replace,
+            in_place: self.in_place,
             state: self.state.clone(),
             basis: None,
         }
@@ -56,15 +64,16 @@ impl Reach {
     /// # Errors
     /// When flags say something else than the plan.
     pub fn again(&self, topology: Topology, basis: Basis) -> Result<Request, Failure> {
-        if self.prune || self.prune_non_empty || self.replace || self.state.is_some() {
+        if self.prune || self.prune_non_empty || self.replace || self.in_place || self.state.is_some() {
             return Err(Failure::usage("usage", "a saved plan says itself how far it goes")
-                .hint("leave --prune, --prune-non-empty, --replace and --state out, or save another plan with them"));
+                .hint("leave --prune, --prune-non-empty, --replace, --in-place and --state out, or save another plan with them"));
         }
         Ok(Request {
             topology,
             prune: basis.prune,
             prune_non_empty: basis.prune_non_empty,
             replace: basis.replace,
+            in_place: basis.in_place,
             state: basis.state.as_ref().map(PathBuf::from),
             basis: Some(basis),
         })

@@ -13,7 +13,7 @@ use crate::{
     broker::{self, Broker, management::Columns},
     topology::{
         argument::QueueType,
-        diff::{self, Inside, Observed, Scope},
+        diff::{self, InPlace, Inside, Observed, Scope},
         expand::{self, Role, Wanted},
         file::Topology,
         order::{self, Object, Step},
@@ -37,6 +37,8 @@ pub struct Request {
     pub prune_non_empty: bool,
     /// Make queues anew that exist differently, with what is in them.
     pub replace: bool,
+    /// Set by a policy what one can make up for in queues that exist differently.
+    pub in_place: bool,
     /// Where the record of what was made lies; `None` is in the broker.
     pub state: Option<PathBuf>,
     /// What a saved plan saw, which has to be so still.
@@ -121,13 +123,22 @@ pub(super) async fn compare(
     if let (true, Some(why)) = (request.prune, records.why_unknown()) {
         return Err(Error::CannotPrune(why.to_owned()));
     }
-    let scope = Scope {
-        ownership: records.ownership.clone(),
+    let ownership = records.ownership.clone();
+    let in_place = request.in_place;
+    // Policies that make up for arguments are wanted beside what the topology itself becomes.
+    let laid_out = |staying: &[String], observed: &Observed| -> Result<_, Error> {
+        let mut wanted = wanted(&request.topology, version, staying)?;
+        let in_place = InPlace::add(&mut wanted, observed, version, &records.ownership, in_place);
+        Ok((order::order(&wanted), in_place))
+    };
+    let (mut steps, in_place) = laid_out(&[], &observed)?;
+    let mut scope = Scope {
+        ownership,
         prune: request.prune,
         prune_non_empty: request.prune_non_empty,
         replace: request.replace,
+        in_place,
     };
-    let mut steps = steps(&request.topology, version, &[])?;
     let claimed = owned::claimed(&steps, &scope.ownership);
     if !claimed.is_empty() {
         return Err(Error::Claimed(claimed));
@@ -153,7 +164,7 @@ pub(super) async fn compare(
     }
     let staying = staying(&plan, &steps, &observed);
     if !staying.is_empty() {
-        steps = self::steps(&request.topology, version, &staying)?;
+        (steps, scope.in_place) = laid_out(&staying, &observed)?;
         plan = diff::diff(&steps, &observed, version, &scope);
     }
     let moved =
@@ -170,10 +181,15 @@ pub(super) async fn compare(
     Ok((plan, seen))
 }
 
-/// What a topology becomes on a broker of that version, in order; beside dead letter queues that stay although it no longer has them.
-pub(super) fn steps(topology: &Topology, version: Version, staying: &[String]) -> Result<Vec<Step>, Error> {
-    let (wanted, problems): (Wanted, _) = expand::expand_beside(topology, version, staying);
-    if problems.is_empty() { Ok(order::order(&wanted)) } else { Err(Error::Unmakeable(problems)) }
+/// What a topology becomes on a broker of that version, in order.
+pub(super) fn steps(topology: &Topology, version: Version) -> Result<Vec<Step>, Error> {
+    Ok(order::order(&wanted(topology, version, &[])?))
+}
+
+/// What a topology becomes, beside dead letter queues that stay although it no longer has them.
+fn wanted(topology: &Topology, version: Version, staying: &[String]) -> Result<Wanted, Error> {
+    let (wanted, problems) = expand::expand_beside(topology, version, staying);
+    if problems.is_empty() { Ok(wanted) } else { Err(Error::Unmakeable(problems)) }
 }
 
 fn is_queue(object: &Object) -> bool {

@@ -81,6 +81,9 @@ pub enum Stage {
     CatchingBindings,
     /// Queues by how far their dead letters travel: a queue comes after those that catch for it.
     Queues(usize),
+    /// Policies that make up for arguments of queues: what they say is in force before more is let in, and what they no longer say
+    /// ends when the queue says it itself.
+    InPlace,
     /// Bindings that catch, to one of those.
     LaterCatchingBindings,
     /// What lets messages in.
@@ -100,7 +103,8 @@ pub fn order(wanted: &Wanted) -> Vec<Step> {
         steps.push(step(wish, Object::Exchange(wish.spec.clone()), Stage::Exchanges));
     }
     for wish in &wanted.policies {
-        steps.push(step(wish, Object::Policy(wish.spec.clone()), Stage::Policies));
+        let stage = if wish.role == Role::InPlace { Stage::InPlace } else { Stage::Policies };
+        steps.push(step(wish, Object::Policy(wish.spec.clone()), stage));
     }
     for wish in &wanted.queues {
         let stage = plan.stage_of_queue(wish);

@@ -26,6 +26,9 @@ pub struct Basis {
     /// Whether queues that exist differently are made anew.
     #[serde(default)]
     pub replace: bool,
+    /// Whether a policy is to make up for what one can.
+    #[serde(default)]
+    pub in_place: bool,
     /// Where the record of what was made lies, where it is not in the broker.
     pub state: Option<String>,
     /// The virtual host.

@@ -21,6 +21,7 @@ mod doctor;
 mod export;
 mod fidelity;
 mod foreign;
+mod in_place;
 mod limits;
 mod lint;
 mod ownership;

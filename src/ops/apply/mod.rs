@@ -137,7 +137,7 @@ impl<'a> Apply<'a> {
             Err(error) if request.plan.basis.is_some() => return Err(Error::Unseen(error)),
             Err(error) if request.plan.prune => return Err(Error::CannotPrune(error.to_string())),
             Err(error) => {
-                let steps = steps(&request.plan.topology, version, &[])?;
+                let steps = steps(&request.plan.topology, version)?;
                 let mut plan = diff::blind(&steps, &error.to_string());
                 plan.warnings.extend(request.plan.name().map(unwritten));
                 (plan, Records::unknown("what the broker has cannot be seen"))

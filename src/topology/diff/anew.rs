@@ -4,6 +4,7 @@ use std::{cell::OnceCell, collections::HashMap};
 
 use super::{
     Observed, Scope,
+    in_place::Said,
     leftovers::said,
     ways::{Ways, may_take},
 };
@@ -175,11 +176,16 @@ impl<'a> Anew<'a> {
         if let Some(has) = self.observed.inside.get(&wanted.name).and_then(said) {
             change.because = format!("{}; {has}", change.because);
         }
-        let asked = || {
-            let asked = "--replace makes it anew and keeps its messages".to_owned();
-            (!scope.replace).then_some(asked)
+        let ask = "--replace makes it anew and keeps its messages";
+        let impossible = self.impossible_queue(found, wanted);
+        let because = match (impossible, scope.in_place.said(&wanted.name)) {
+            (Some(_), Some(Said::Possible)) => Some("--in-place sets it by a policy".to_owned()),
+            (None, Some(Said::Possible)) if !scope.replace => Some(format!("--in-place sets it by a policy, {ask}")),
+            (Some(why), Some(Said::Impossible(told))) => Some(format!("{told}; {why}")),
+            (None, Some(Said::Impossible(told))) if !scope.replace => Some(format!("{told}; {ask}")),
+            (Some(why), None) => Some(why),
+            (None, _) => (!scope.replace).then(|| ask.to_owned()),
         };
-        let because = self.impossible_queue(found, wanted).or_else(asked);
         change.blocked = because.map(|because| Blocked { because, bearable: false });
         if change.blocked.is_some() {
             return;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::Observed;
+use super::{Observed, Scope, in_place};
 use crate::{
     message::{Field, Table},
     topology::{
@@ -24,10 +24,10 @@ pub(super) fn compare(
     names: &Names<'_>,
     observed: &Observed,
     version: Version,
-    ownership: &Ownership,
+    scope: &Scope,
 ) -> Option<Change> {
-    let id = step.object.id();
-    let mut change = difference(step, names, observed, version, ownership)?;
+    let (id, ownership) = (step.object.id(), &scope.ownership);
+    let mut change = difference(step, names, observed, version, scope)?;
     change.owned = ownership.owns(&id);
     if !observed.hides(&id) {
         change.drift = drift(ownership.mark(&id), observed.find(&id));
@@ -44,13 +44,8 @@ fn drift(mark: Option<&str>, found: Option<Object>) -> Option<String> {
     }
 }
 
-fn difference(
-    step: &Step,
-    names: &Names<'_>,
-    observed: &Observed,
-    version: Version,
-    ownership: &Ownership,
-) -> Option<Change> {
+fn difference(step: &Step, names: &Names<'_>, observed: &Observed, version: Version, scope: &Scope) -> Option<Change> {
+    let ownership = &scope.ownership;
     match &step.object {
         Object::Exchange(wanted) => match observed.exchanges.get(&wanted.name) {
             None if is_stood_in_for(wanted, observed) => Some(begun(step, Vec::new())),
@@ -75,6 +70,10 @@ fn difference(
                 if differences.is_empty() && is_held(wanted, observed) {
                     return Some(begun(step, idle));
                 }
+                if let Some(policy) = scope.in_place.policy_for(&wanted.name) {
+                    let because = format!("{}: the policy {policy} makes up for it", said(&differences));
+                    return Some(Change { action: Action::Keep, because, differences, ..create(step) });
+                }
                 differing(step, Action::Replace, differences).or_else(|| idle_difference(step, idle, version))
             }
         },
@@ -91,7 +90,11 @@ fn difference(
             change.blocked = because.map(|because| Blocked { because, bearable: false });
             Some(change)
         }
-        Object::Policy(wanted) => compare_policy(step, wanted, observed, ownership),
+        Object::Policy(wanted) => {
+            let mut change = compare_policy(step, wanted, observed, ownership)?;
+            change.risk = in_place::risk(wanted).filter(|_| step.role == Role::InPlace);
+            Some(change)
+        }
     }
 }
 
@@ -133,7 +136,7 @@ fn untold(step: &Step, queue: &str, ownership: &Ownership) -> Change {
 }
 
 /// Whether messages of a queue wait elsewhere for it to be made anew.
-fn is_held(wanted: &QueueSpec, observed: &Observed) -> bool {
+pub(super) fn is_held(wanted: &QueueSpec, observed: &Observed) -> bool {
     observed.queues.contains_key(&replacement::holding(&wanted.name))
 }
 
@@ -182,7 +185,11 @@ fn exchange_differences(wanted: &ExchangeSpec, found: &ExchangeSpec) -> Vec<Diff
 }
 
 /// What the broker would refuse a declaration for, and what it would take no notice of.
-fn queue_differences(wanted: &QueueSpec, found: &QueueSpec, version: Version) -> (Vec<Difference>, Vec<Difference>) {
+pub(super) fn queue_differences(
+    wanted: &QueueSpec,
+    found: &QueueSpec,
+    version: Version,
+) -> (Vec<Difference>, Vec<Difference>) {
     let (mut differences, mut idle) = (Vec::new(), Vec::new());
     let difference =
         |what: &str, found: Option<String>, wanted: Option<String>| Difference { what: what.to_owned(), found, wanted };

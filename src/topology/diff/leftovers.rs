@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
 };
 
-use super::{Inside, Observed, Scope, identity, staying::Staying, ways::Ways};
+use super::{Inside, Observed, Scope, identity, in_place, staying::Staying, ways::Ways};
 use crate::message::Field;
 use crate::topology::{
     argument::QueueType,
@@ -40,7 +40,7 @@ pub(super) fn add<'a>(plan: &mut Plan, steps: &[Step], observed: &'a Observed, w
         if let Some(replacement) = rungs.get(&step.object.id()) {
             change.because = String::from("its retries wait elsewhere now");
             change.needs.extend(replacement);
-        } else if !scope.prune {
+        } else if !scope.prune && !in_place::is_ours(&step.object) {
             change.action = Action::Keep;
             change.because = format!("{}: --prune deletes it", change.because);
         } else {

@@ -4,6 +4,7 @@
 mod anew;
 mod compare;
 mod down;
+mod in_place;
 mod leftovers;
 mod staying;
 mod ways;
@@ -11,6 +12,7 @@ mod ways;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use self::compare::words;
+pub use self::in_place::InPlace;
 use self::{
     anew::Anew,
     compare::{Names, compare, create},
@@ -80,6 +82,8 @@ pub struct Scope {
     pub prune_non_empty: bool,
     /// Make queues anew that exist differently, with what is in them.
     pub replace: bool,
+    /// What a policy makes up for.
+    pub in_place: InPlace,
 }
 
 impl Observed {
@@ -168,7 +172,7 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
     let mut changes: Vec<Option<usize>> = Vec::with_capacity(steps.len());
     let mut unsound: Vec<Option<String>> = Vec::with_capacity(steps.len());
     for step in steps {
-        let mut change = compare(step, &names, observed, version, &scope.ownership);
+        let mut change = compare(step, &names, observed, version, scope);
         let name = || format!("{} {}", step.object.kind(), step.object.name());
         if let Some(change) = &mut change {
             anew.settle(change, scope);

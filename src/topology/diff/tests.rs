@@ -194,7 +194,7 @@ pub(super) fn owning(steps: &[Step], prune: bool) -> Scope {
     let mut record = Record::new("shop", "/");
     record.objects = steps.iter().map(|step| (step.object.id(), step.object.mark())).collect();
     let ownership = Ownership { record: Some(record), ..Ownership::default() };
-    Scope { ownership, prune, prune_non_empty: false, replace: false }
+    Scope { ownership, prune, ..Scope::default() }
 }
 
 /// Nothing is in any queue.

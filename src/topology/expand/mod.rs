@@ -67,6 +67,8 @@ pub enum Role {
     Subscription,
     /// Listed in the file.
     Listed,
+    /// A policy that makes up for arguments with which queues were declared.
+    InPlace,
 }
 
 impl Wanted {
