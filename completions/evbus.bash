@@ -144,7 +144,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__apply)
-            opts="-f -o -q -v -h --dry-run --archives --wait --prune --prune-non-empty --replace --state --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --dry-run --archives --wait --prune --prune-non-empty --replace --in-place --state --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1118,7 +1118,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__plan)
-            opts="-f -o -q -v -h --exit-code --out --prune --prune-non-empty --replace --state --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --exit-code --out --prune --prune-non-empty --replace --in-place --state --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

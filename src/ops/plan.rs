@@ -123,22 +123,22 @@ pub(super) async fn compare(
     if let (true, Some(why)) = (request.prune, records.why_unknown()) {
         return Err(Error::CannotPrune(why.to_owned()));
     }
-    let ownership = records.ownership.clone();
-    let in_place = request.in_place;
-    // Policies that make up for arguments are wanted beside what the topology itself becomes.
-    let laid_out = |staying: &[String], observed: &Observed| -> Result<_, Error> {
-        let mut wanted = wanted(&request.topology, version, staying)?;
-        let in_place = InPlace::add(&mut wanted, observed, version, &records.ownership, in_place);
-        Ok((order::order(&wanted), in_place))
-    };
-    let (mut steps, in_place) = laid_out(&[], &observed)?;
     let mut scope = Scope {
-        ownership,
+        ownership: records.ownership.clone(),
         prune: request.prune,
         prune_non_empty: request.prune_non_empty,
         replace: request.replace,
-        in_place,
+        in_place: InPlace::asked(request.in_place),
     };
+    // Policies that make up for arguments are wanted beside what the topology itself becomes.
+    let lay_out = |staying: &[String], observed: &Observed, scope: &mut Scope| -> Result<_, Error> {
+        let mut wanted = wanted(&request.topology, version, staying)?;
+        scope.in_place = InPlace::add(&mut wanted, observed, version, scope);
+        let mut steps = order::order(&wanted);
+        scope.in_place.wait(&mut steps);
+        Ok(steps)
+    };
+    let mut steps = lay_out(&[], &observed, &mut scope)?;
     let claimed = owned::claimed(&steps, &scope.ownership);
     if !claimed.is_empty() {
         return Err(Error::Claimed(claimed));
@@ -164,7 +164,7 @@ pub(super) async fn compare(
     }
     let staying = staying(&plan, &steps, &observed);
     if !staying.is_empty() {
-        (steps, scope.in_place) = laid_out(&staying, &observed)?;
+        steps = lay_out(&staying, &observed, &mut scope)?;
         plan = diff::diff(&steps, &observed, version, &scope);
     }
     let moved =

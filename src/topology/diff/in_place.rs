@@ -10,14 +10,14 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
 use super::{
-    Observed,
+    Observed, Scope,
     compare::{is_held, queue_differences},
 };
 use crate::{
     topology::{
         argument::QueueType::{self, Classic, Quorum, Stream},
         expand::{Role, Wanted, Wish, kind},
-        order::Object,
+        order::{Object, Step},
         owned::Ownership,
         place::Place,
         plan::Difference,
@@ -41,18 +41,28 @@ pub struct InPlace {
     possible: BTreeSet<String>,
     /// Why none can be for a queue whose differences one could say.
     obstacles: BTreeMap<String, String>,
+    /// Queues that are made anew, by the policy that is there for them until then.
+    ending: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl InPlace {
-    /// Adds to what is wanted the policies that make it so in place: those that were asked for now, and those that are there for it
+    /// Nothing yet; whether it is asked for that something is made in place.
+    #[must_use]
+    pub fn asked(asked: bool) -> InPlace {
+        InPlace { asked, ..InPlace::default() }
+    }
+
+    /// Adds to what is wanted the policies that make it so in place: those that are asked for now, and those that are there for it
     /// already.
-    pub fn add(wanted: &mut Wanted, observed: &Observed, version: Version, owner: &Ownership, asked: bool) -> InPlace {
+    pub fn add(wanted: &mut Wanted, observed: &Observed, version: Version, scope: &Scope) -> InPlace {
+        let owner = &scope.ownership;
         let name = owner.record.as_ref().map(|record| record.name.as_str());
-        let mut found = InPlace { asked, ..InPlace::default() };
+        let mut found = InPlace::asked(scope.in_place.asked);
         let mut groups = Groups::new();
         let force = Force::of(wanted, observed, owner, name);
+        let situation = Situation { observed, version, name, force, replace: scope.replace };
         for wish in &wanted.queues {
-            found.look_at(wish, observed, version, name, &force, &mut groups);
+            found.look_at(wish, &situation, &mut groups);
         }
         let Some(name) = name else { return found };
         for ((_, priority), group) in groups {
@@ -66,18 +76,11 @@ impl InPlace {
         found
     }
 
-    fn look_at(
-        &mut self,
-        wish: &Wish<QueueSpec>,
-        observed: &Observed,
-        version: Version,
-        name: Option<&str>,
-        force: &Force<'_>,
-        groups: &mut Groups,
-    ) {
+    fn look_at(&mut self, wish: &Wish<QueueSpec>, situation: &Situation<'_>, groups: &mut Groups) {
+        let Situation { observed, version, name, force, replace } = situation;
         let queue = &wish.spec.name;
         let Some(there) = observed.queues.get(queue).filter(|_| !is_held(&wish.spec, observed)) else { return };
-        let (differences, _) = queue_differences(&wish.spec, there, version);
+        let (differences, _) = queue_differences(&wish.spec, there, *version);
         if differences.is_empty() {
             return;
         }
@@ -89,8 +92,8 @@ impl InPlace {
             group.queues.push(queue.clone());
             group.made.extend(made.then(|| queue.clone()));
         };
-        let keys = keys(&differences, &wish.spec, there, version);
-        match keys.map(|keys| force.with_carried(keys, &target, observed, name)) {
+        let keys = keys(&differences, &wish.spec, there, *version);
+        match keys.map(|keys| force.with_carried(keys, &target, observed, *name)) {
             Some(Ok((definition, priority))) => {
                 let stands = |policy: &&PolicySpec| policy.definition == definition && policy.priority == priority;
                 if self.asked || standing.as_ref().is_some_and(stands) {
@@ -102,8 +105,27 @@ impl InPlace {
             None => (),
         }
         // What is in force on it stays so until it is as the file wants it, one way or the other.
-        if let Some(policy) = standing {
-            group(&policy.definition, policy.priority, false);
+        match standing {
+            Some(policy) if *replace => drop(self.ending.entry(policy.name.clone()).or_default().insert(queue.clone())),
+            Some(policy) => group(&policy.definition, policy.priority, false),
+            None => (),
+        }
+    }
+
+    /// Lets the policies wait for the queues that are made anew, and that they are there for until then.
+    pub fn wait(&self, steps: &mut [Step]) {
+        let queues: BTreeMap<String, usize> = steps
+            .iter()
+            .enumerate()
+            .filter(|_| !self.ending.is_empty())
+            .filter_map(|(at, step)| match &step.object {
+                Object::Queue(queue) => Some((queue.name.clone(), at)),
+                _ => None,
+            })
+            .collect();
+        for step in steps.iter_mut().filter(|step| step.role == Role::InPlace) {
+            let ending = self.ending.get(&step.object.name()).into_iter().flatten();
+            step.needs.extend(ending.filter_map(|queue| queues.get(queue)));
         }
     }
 
@@ -135,19 +157,35 @@ pub(super) fn is_ours(object: &Object) -> bool {
     matches!(object, Object::Policy(policy) if policy.name.starts_with(PREFIX))
 }
 
-/// What setting such a policy does to what is there: it is in force at once.
+/// What setting such a policy does to what is there. Broker facts (3.10, 4.0, 4.3): a bound is in force at once; a time to live is that of
+/// what comes from then on, while what is there keeps its own, and only the first message of a queue expires.
 pub(super) fn risk(policy: &PolicySpec) -> Option<String> {
-    let has = |keys: &[&str]| keys.iter().any(|key| policy.definition.contains_key(*key));
+    let bounds = ["max-length", "max-length-bytes", "max-age", "delivery-limit"];
+    let has = |keys: &[&str]| keys.iter().any(|key| policy.definition.get(*key).is_some_and(|value| *value != -1));
     let mut risks = Vec::new();
-    if has(&["message-ttl", "max-length", "max-length-bytes", "max-age", "delivery-limit"]) {
+    if has(&bounds) {
         risks.push(
-            "in force at once: messages beyond the new bound are dead-lettered where that is set, and lost elsewhere",
+            "in force at once: what is beyond the new bound is dead-lettered where that is set, and lost elsewhere",
         );
+    }
+    if has(&["message-ttl"]) {
+        risks.push("what is in the queue keeps the time it came with, and what comes waits behind it");
     }
     if has(&["expires"]) {
         risks.push("a queue that nobody has used for so long is deleted with its messages");
     }
     (!risks.is_empty()).then(|| risks.join("; "))
+}
+
+/// What has to be known to say what can be made in place.
+struct Situation<'a> {
+    observed: &'a Observed,
+    version: Version,
+    /// The name of the file whose record is known.
+    name: Option<&'a str>,
+    force: Force<'a>,
+    /// Whether queues that no policy can make up for are made anew.
+    replace: bool,
 }
 
 /// Queues of which the same is wanted, by that and by the priority that it takes.

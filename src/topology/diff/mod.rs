@@ -178,7 +178,9 @@ pub fn diff(steps: &[Step], observed: &Observed, version: Version, scope: &Scope
             anew.settle(change, scope);
             change.needs = step.needs.iter().filter_map(|need| changes[*need]).collect();
             let broken = step.needs.iter().find_map(|need| unsound[*need].as_ref());
-            if let (None, Action::Create, Some(broken)) = (&change.blocked, change.action, broken) {
+            let waits =
+                change.action == Action::Create || (step.role == Role::InPlace && change.action == Action::Update);
+            if let (None, true, Some(broken)) = (&change.blocked, waits, broken) {
                 change.blocked = Some(Blocked { because: format!("it needs the {broken}"), bearable: false });
             }
         }

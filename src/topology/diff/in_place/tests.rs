@@ -21,9 +21,11 @@ fn after(a: &str, b: &str) -> String {
 fn plan(text: &str, observed: &Observed, scope: &Scope, asked: bool) -> (Plan, Vec<Step>) {
     let file = File::read(vec![("f".to_owned(), Path::new(""), text.as_bytes().to_vec())]).expect("a right file");
     let (mut wanted, _) = expand(&file.topology, V4);
-    let in_place = InPlace::add(&mut wanted, observed, V4, &scope.ownership, asked);
-    let steps = order(&wanted);
-    (diff(&steps, observed, V4, &Scope { in_place, ..scope.clone() }), steps)
+    let scope = Scope { in_place: InPlace::asked(asked), ..scope.clone() };
+    let in_place = InPlace::add(&mut wanted, observed, V4, &scope);
+    let mut steps = order(&wanted);
+    in_place.wait(&mut steps);
+    (diff(&steps, observed, V4, &Scope { in_place, ..scope }), steps)
 }
 
 /// A broker with what a file wants, all of it made for that file.
@@ -70,7 +72,11 @@ fn what_a_policy_can_make_up_for_is_offered_made_and_no_difference_any_more() {
     assert_eq!((asked.count(Action::Create), asked.count(Action::Keep), asked.blocked()), (1, 2, 0));
     let policy = asked.changes.iter().find(|change| change.is_doable()).expect("the policy");
     assert_eq!(policy.because, "makes up for arguments that they were declared with: a, b+");
-    assert!(policy.risk.as_ref().is_some_and(|risk| risk.starts_with("in force at once")), "{:?}", policy.risk);
+    assert!(
+        policy.risk.as_ref().is_some_and(|risk| risk.starts_with("what is in the queue keeps")),
+        "{:?}",
+        policy.risk
+    );
     carry_out(&asked, &mut observed, &mut scope);
     assert_eq!(policies(&observed), [(r"^(a|b\+)$", r#"{"message-ttl": "3600000"}"#.to_owned())]);
 
@@ -124,6 +130,10 @@ fn a_policy_in_force_ends_only_when_the_queue_is_as_it_is_wanted() {
         assert!(blocked(&other, "a").starts_with("--replace") && other.is_empty(), "{other:?}");
     }
     assert_eq!(observed.policies, before);
+    scope.replace = true;
+    let (anew, _) = plan(&text, &observed, &scope, false);
+    let at = |action: Action| anew.changes.iter().position(|change| change.action == action);
+    assert!(at(Action::Replace) < at(Action::Delete) && anew.doable() == 2, "{anew:?}");
 }
 
 #[test]
