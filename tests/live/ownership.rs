@@ -19,32 +19,35 @@ services:
   stock: { subscribes: [OrderPlaced, OrderPaid], retry: none }
   legacy: { subscribes: [ { key: "order.#" } ], queue: { type: classic }, retry: none }
 audit: { stream: audit, keep: 30d }
-exchanges: { old: { type: fanout, alternate_exchange: events }, side: { type: headers } }
+exchanges: { old: { type: fanout, alternate_exchange: events }, side: { type: headers }, plain: { type: direct } }
 queues: { reports: { type: classic, message_ttl: 1h } }
 bindings:
   - { from: old, to: reports }
   - { from: events, to_exchange: old, key: "report.*" }
   - { from: side, to: reports, arguments: { x-match: all, kind: pdf } }
+  - { from: plain, to: reports, key: "a.b" }
 policies:
   short: { pattern: "^reports$", apply_to: queues, priority: 1, definition: { max-length: 1000 } }
   long: { pattern: "^legacy$", apply_to: queues, priority: 1, definition: { max-length: 9000 } }
 "#;
 
-/// Everything that can be changed is: subscriptions, a ladder, bindings, policies, services.
+/// Everything that can be changed is: subscriptions, a ladder, bindings, policies, services, and the types and arguments of queues and
+/// exchanges.
 const SECOND: &str = r#"evbus: 1
 name: shop
 events: { OrderPlaced: { routing_key: order.placed }, OrderPaid: { routing_key: order.paid } }
 services:
   billing: { subscribes: [OrderPaid, { key: "refund.#" }], retry: { delays: [2s, 4s, 8s] } }
   stock: { subscribes: [OrderPaid], retry: none }
-  legacy: { subscribes: [ { key: "order.*" } ], queue: { type: classic }, retry: none }
+  legacy: { subscribes: [ { key: "order.*" } ], retry: none }
   fresh: { subscribes: [OrderPlaced], retry: none }
 audit: { stream: audit, keep: 30d }
-exchanges: { old: { type: fanout, alternate_exchange: events }, side: { type: headers } }
-queues: { reports: { type: classic, message_ttl: 1h } }
+exchanges: { old: { type: fanout, alternate_exchange: events }, side: { type: headers }, plain: { type: topic } }
+queues: { reports: { type: classic, message_ttl: 2h } }
 bindings:
   - { from: events, to_exchange: old, key: "report.#" }
   - { from: side, to: reports, arguments: { x-match: any, kind: pdf, size: 4 } }
+  - { from: plain, to: reports, key: "a.*" }
 policies:
   short: { pattern: "^reports$", apply_to: queues, priority: 7, definition: { max-length: 2000, max-length-bytes: 5 } }
 "#;
@@ -56,7 +59,7 @@ events: { OrderPaid: { routing_key: order.paid } }
 services:
   billing: { subscribes: [OrderPaid], retry: { delays: [2s] } }
 audit: { stream: audit, keep: 30d }
-queues: { reports: { type: classic, message_ttl: 1h } }
+queues: { reports: { type: classic, message_ttl: 2h } }
 ";
 
 /// All that a virtual host has, but for what every one has.
@@ -106,9 +109,13 @@ fn each_step_of_a_topologys_life_leaves_exactly_what_its_file_says() {
     shop.evbus(&["plan", "--exit-code"]).done().ends_with(0);
 
     shop.write(SECOND);
-    shop.evbus(&["apply", "--yes", "--prune"]).done().ends_with(0);
+    let unasked = shop.evbus(&["plan", "-o", "json", "--prune"]).done().ends_with(0).json()[0].clone();
+    for name in ["legacy", "reports", "plain"] {
+        assert!(blocked(&unasked, name).contains("--replace makes it anew"), "{name}: {unasked}");
+    }
+    shop.evbus(&["apply", "--yes", "--prune", "--replace"]).done().ends_with(0);
     assert_eq!(definitions(&shop), fresh("life-second", SECOND));
-    shop.evbus(&["plan", "--exit-code", "--prune"]).done().ends_with(0);
+    shop.evbus(&["plan", "--exit-code", "--prune", "--replace"]).done().ends_with(0);
 
     shop.write(THIRD);
     let kept = shop.evbus(&["plan", "-o", "json"]).done().ends_with(0);

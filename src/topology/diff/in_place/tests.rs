@@ -148,6 +148,10 @@ fn larger_missing_and_other_things_cannot_be_made_up_for() {
         let (asked, _) = plan(&after(a, b), &observed, &scope, true);
         assert!(asked.is_empty() && asked.blocked() == 1, "{a} {b}: {asked:?}");
     }
+    // An argument that is there is stronger.
+    let (letters, own) = begin("evbus: 1\nname: shop\nqueues: {a: {type: classic, dead_letter_exchange: x}}\n");
+    let text = "evbus: 1\nname: shop\nqueues: {a: {type: classic, dead_letter_exchange: y}}\n";
+    assert!(blocked(&plan(text, &letters, &own, true).0, "a").starts_with("--replace"));
     let text = "evbus: 1\nname: shop\nqueues:\n  a: {type: quorum, message_ttl: 1h}\n";
     let (asked, _) = plan(text, &observed, &scope, true);
     assert!(blocked(&asked, "a").starts_with("--replace"), "{asked:?}");
