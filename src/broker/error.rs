@@ -203,6 +203,10 @@ pub enum Error {
         /// How large it is.
         what: String,
     },
+    /// The broker sent what is no text where the protocol wants text in UTF-8: a broker looks at no short string of a message, so what
+    /// a client put there goes to everybody. Measured on 3.10, 4.0 and 4.3; the connection ends with it.
+    #[error("a message has a property that is not UTF-8, and cannot be read")]
+    NotText,
     /// A name or property does not fit the protocol.
     #[error("{what} would take {bytes} bytes, and {limit} are allowed")]
     TooLong {
@@ -267,6 +271,8 @@ impl Error {
                     AMQPErrorKind::Soft(_) => Error::Protocol { what },
                 }
             }
+            // A broker keeps to the protocol; what others write into a message, it does not look at.
+            ErrorKind::ParsingError(_) => Error::NotText,
             _ => Error::Lost { because: error.to_string() },
         }
     }

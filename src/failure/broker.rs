@@ -117,6 +117,10 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
                 "an administrator can allow more for as long as it takes, with frame_max = 262144 in rabbitmq.conf, or take that one message out in the management UI",
             ),
         ),
+        Error::NotText => (
+            "not_text",
+            say("what is in the queue is still there; take that one message out with the client that sent it"),
+        ),
         Error::TooLong { .. } => ("too_long", None),
         Error::NoManagement { answered: false, .. } => (
             "no_management",
