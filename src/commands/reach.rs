@@ -33,8 +33,9 @@ pub struct Reach {
 
     /// Set by a policy what one can make up for in queues that exist differently, and leave the queues as they are
     ///
-    /// Smaller limits and times, and what was not set before, such as where dead letters go. It is in force at once, also on what is in the
-    /// queues. Queues of which the same is wanted share one policy. What it cannot make up for is left, or made anew with --replace.
+    /// Smaller limits and times, and what was not set before, such as where dead letters go. A limit is in force at once, also on what is
+    /// in the queues; a time to live is that of what comes from then on. Queues of which the same is wanted share one policy. What it
+    /// cannot make up for is left, or made anew with --replace.
     #[arg(long)]
     in_place: bool,
 
