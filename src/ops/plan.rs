@@ -10,7 +10,7 @@ use super::{
     ownership::{self, Records},
 };
 use crate::{
-    broker::{self, Broker, management::Columns},
+    broker::{self, Broker, management::QueueInfo},
     topology::{
         argument::QueueType,
         diff::{self, InPlace, Inside, Observed, Scope},
@@ -196,15 +196,15 @@ fn is_queue(object: &Object) -> bool {
     matches!(object, Object::Queue(_))
 }
 
-/// What is in these queues, and who reads them.
+/// What is in these queues, and who reads them; nothing of those that cannot be used.
 ///
 /// Broker fact (3.10, 4.0, 4.3): what is ready and how many read it can be had as it is now; what is held and what waits to be
 /// dead-lettered is, of a quorum queue, as it was up to five seconds ago. Without the tag monitoring the API tells of nobody
 /// else's consumers, so the queues themselves are asked.
 pub(super) async fn inside(broker: &Broker, names: &BTreeSet<&str>) -> Result<BTreeMap<String, Inside>, broker::Error> {
-    let mut queues = broker.management().queue_list(Some(broker.vhost()), Columns::Totals).await?;
-    queues.retain(|queue| names.contains(queue.name.as_str()));
-    super::queues::correct(broker, &mut queues).await;
+    let wanted = |queue: &QueueInfo| names.contains(queue.name.as_str());
+    let mut queues = super::queues::totals(broker, Some(broker.vhost()), wanted).await?;
+    queues.retain(|queue| !queue.is_down());
     let all: Vec<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
     let asked = super::queues::look_up(broker, &all).await.unwrap_or_default();
     let inside = queues.iter().map(|queue| {

@@ -102,9 +102,8 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
     let vhost = (!request.all_vhosts).then(|| broker.vhost());
     let sampled_at = jiff::Timestamp::now();
     let management = broker.management();
-    let (totals, consumers) = tokio::join!(management.queue_list(vhost, Columns::Totals), management.consumers(vhost));
+    let (totals, consumers) = tokio::join!(totals(broker, vhost, |_| true), management.consumers(vhost));
     let mut totals = totals?;
-    correct(broker, &mut totals).await;
     // Where nobody may list consumers, or they are not collected, their number is not known.
     let consumers = consumers.ok().map(count);
     let seen = if request.limits { Some(seen(broker, &totals).await?) } else { None };
@@ -121,6 +120,7 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
         .into_iter()
         .filter(|queue| request.filter.as_ref().is_none_or(|filter| fits(filter, &queue.name)))
         .map(|queue| {
+            let is_down = queue.is_down();
             let marked = marks.get(&queue.vhost).map(|owners| owners.contains_key(&queue.name));
             let place = (queue.vhost, queue.name);
             let statistics = rates.get(&place);
@@ -129,7 +129,10 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
                 ready: queue.ready,
                 unacked: queue.unacked,
                 total: queue.total,
-                consumers: consumers.as_ref().map(|counts| counts.get(&place).copied().unwrap_or(0)),
+                consumers: consumers
+                    .as_ref()
+                    .filter(|_| !is_down)
+                    .map(|counts| counts.get(&place).copied().unwrap_or(0)),
                 in_rate: statistics.and_then(QueueInfo::in_rate),
                 out_rate: statistics.and_then(QueueInfo::out_rate),
                 dead_letter_queue: marked,
@@ -149,14 +152,66 @@ pub async fn run(broker: &Broker, request: &Request) -> Result<Report, Error> {
     Ok(Report { sampled_at, queues, nearest })
 }
 
+/// Those queues with the depths of now. Of one that cannot be used no depth is known.
+///
+/// Broker facts (measured on 3.10, 4.0 and 4.3): the list of totals leaves out a classic queue whose node is down, on 3.10 also quorum queues
+/// that have lost a node; what a quorum queue without most of its nodes says of its depth is not so, and 3.10 calls it running.
+pub(super) async fn totals(
+    broker: &Broker,
+    vhost: Option<&str>,
+    which: impl Fn(&QueueInfo) -> bool,
+) -> Result<Vec<QueueInfo>, Error> {
+    let listed = broker.management().queue_list(vhost, Columns::Totals);
+    let (mut totals, all) = tokio::try_join!(listed, all_of_a_cluster_with_nodes_down(broker, vhost))?;
+    if let Some(all) = all {
+        totals = with_left_out(totals, all);
+    }
+    totals.retain(which);
+    correct(broker, &mut totals).await;
+    Ok(totals)
+}
+
+/// All queues by their definitions where not all nodes run; nothing where they do.
+async fn all_of_a_cluster_with_nodes_down(
+    broker: &Broker,
+    vhost: Option<&str>,
+) -> Result<Option<Vec<QueueInfo>>, Error> {
+    let management = broker.management();
+    // Who may not ask for the nodes asks for the queues: with thousands of them that takes longer.
+    if management.nodes().await.is_ok_and(|nodes| nodes.iter().all(|node| node.running == Some(true))) {
+        return Ok(None);
+    }
+    management.queue_list(vhost, Columns::Definitions).await.map(Some)
+}
+
+/// Those totals, with the queues that are left out there and without the depths that are not so.
+fn with_left_out(totals: Vec<QueueInfo>, all: Vec<QueueInfo>) -> Vec<QueueInfo> {
+    let mut totals: HashMap<(String, String), QueueInfo> =
+        totals.into_iter().map(|queue| ((queue.vhost.clone(), queue.name.clone()), queue)).collect();
+    all.into_iter()
+        .map(|queue| {
+            let listed = totals.remove(&(queue.vhost.clone(), queue.name.clone()));
+            let (is_down, is_without_leader) = (queue.is_down(), queue.is_without_leader());
+            if !is_down && !is_without_leader {
+                return listed.unwrap_or(queue);
+            }
+            let told = |state: &String| !is_down || !matches!(state.as_str(), "running" | "live");
+            let state = queue.state.filter(told).or_else(|| is_down.then(|| "minority".to_owned()));
+            QueueInfo { state, ready: None, unacked: None, total: None, ..queue }
+        })
+        .collect()
+}
+
 /// Puts right what the list tells of quorum queues and streams.
 ///
 /// Broker fact (measured on 3.10, 4.0 and 4.3): the totals of classic queues are those of the moment, the totals of quorum queues
 /// those of the last sample, up to five seconds ago. A passive declaration tells how many are ready now. Where it agrees with the sample, the
 /// rest of the sample is believed; where it does not, what is held is not known.
-pub(super) async fn correct(broker: &Broker, queues: &mut [QueueInfo]) {
+async fn correct(broker: &Broker, queues: &mut [QueueInfo]) {
     let mut by_vhost: BTreeMap<String, Vec<&mut QueueInfo>> = BTreeMap::new();
-    for queue in queues.iter_mut().filter(|queue| queue.kind.as_deref() != Some("classic")) {
+    let is_unsure = |queue: &&mut QueueInfo| queue.kind.as_deref() != Some("classic") || queue.ready.is_none();
+    let can_say = |queue: &&mut QueueInfo| !queue.is_down() && !queue.is_without_leader();
+    for queue in queues.iter_mut().filter(is_unsure).filter(can_say) {
         by_vhost.entry(queue.vhost.clone()).or_default().push(queue);
     }
     for (vhost, mut queues) in by_vhost {

@@ -72,6 +72,11 @@ impl Bus {
         });
     }
 
+    /// Waits until its nodes have agreed who leads it.
+    fn is_led(&self, queue: &str) {
+        self.shop.live.until(&format!("{queue} is led"), || self.queues()[queue]["leader"].is_string());
+    }
+
     fn is_before(&self, major: u16, minor: u16) -> bool {
         self.shop.live.version() < evbus::version::Version::new(major, minor, 0)
     }
@@ -103,6 +108,9 @@ fn with_nodes_down_what_is_possible_is_done_and_no_queue_is_made_anew() {
     for (queue, count) in [("far", 0), ("orders", 2), ("orders.dlq", 2)] {
         bus.has_online(queue, count);
     }
+    bus.is_led("orders");
+    bus.is_led("orders.dlq");
+    depths_are_known(&bus, &[("far", None), ("orders", Some(5)), ("orders.dlq", Some(1))]);
     what_is_elsewhere_is_made(&bus);
     the_queue_of_the_node_stays_as_it_is(&bus);
     what_most_nodes_have_can_be_read(&bus);
@@ -112,6 +120,7 @@ fn with_nodes_down_what_is_possible_is_done_and_no_queue_is_made_anew() {
     for queue in ["orders", "orders.dlq", "new"] {
         bus.has_online(queue, 1);
     }
+    depths_are_known(&bus, &[("far", None), ("orders", None), ("orders.dlq", None), ("new", None)]);
     nothing_is_done_where_most_nodes_are_missing(&bus);
     for node in [1, 2] {
         bus.cluster.start_again(node);
@@ -133,6 +142,25 @@ fn all_are_up(bus: &Bus) {
     let messages = (0..5).map(|number| (numbered(number), b"{}".to_vec()));
     shop.live.publish_to("events", "order.placed", messages);
     shop.live.fill("orders.dlq", 1);
+}
+
+/// Each of these queues is listed, with how many are ready; a queue that cannot be used says so, and not that it is empty.
+fn depths_are_known(bus: &Bus, depths: &[(&str, Option<u64>)]) {
+    let queues = bus.evbus(SERVICE, &["queues", "-o", "json"]).ends_with(0);
+    let dead = bus.evbus(SERVICE, &["dlq", "list", "-o", "json"]).ends_with(0);
+    for (name, ready) in depths {
+        let lines = [&queues, &dead].map(|done| {
+            let listed = done.json().remove(0)["queues"].take();
+            listed.as_array().into_iter().flatten().find(|line| line["name"] == **name).cloned()
+        });
+        let queue = lines[0].as_ref().unwrap_or_else(|| panic!("{name} is not listed\n{}", queues.whole()));
+        let is_unusable = ["down", "minority"].contains(&queue["state"].as_str().unwrap_or_default());
+        assert_eq!((queue["ready"].as_u64(), is_unusable), (*ready, ready.is_none()), "{queue}");
+        if *name == "orders.dlq" {
+            let dead = lines[1].as_ref().unwrap_or_else(|| panic!("{name} is not listed\n{}", dead.whole()));
+            assert_eq!(dead["ready"].as_u64(), *ready, "{dead}");
+        }
+    }
 }
 
 fn what_is_elsewhere_is_made(bus: &Bus) {

@@ -69,6 +69,9 @@ pub struct QueueInfo {
     /// Those of them that run.
     #[serde(deserialize_with = "lenient::list")]
     pub online: Option<Vec<Value>>,
+    /// Which of them leads.
+    #[serde(deserialize_with = "lenient::text")]
+    pub leader: Option<String>,
     /// Rates and counters, where statistics are collected.
     #[serde(deserialize_with = "lenient::object")]
     pub message_stats: Map<String, Value>,
@@ -87,6 +90,17 @@ impl QueueInfo {
             _ => true,
         };
         !(stands && has_most)
+    }
+
+    /// Whether its nodes have yet to agree who leads, told with definitions alone.
+    ///
+    /// Broker fact (measured on 3.10): for up to a second after the node of the leader has crashed; the queue says that it is empty then.
+    #[must_use]
+    pub fn is_without_leader(&self) -> bool {
+        match (&self.online, &self.leader) {
+            (Some(online), Some(leader)) => !online.iter().any(|node| node.as_str() == Some(leader)),
+            (online, leader) => online.is_some() && leader.is_none(),
+        }
     }
 
     /// Messages per second that were published to it lately; unknown where no statistics are. Broker fact (measured on 3.10, 4.0 and 4.3):
@@ -285,6 +299,18 @@ mod tests {
         }
         for text in ["{}", r#"{"state":"running"}"#, r#"{"state":"live","members":["a","b","c"],"online":["c","a"]}"#] {
             assert!(!queue(text).is_down(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_nobody_leads_is_told_from_one_that_has_no_leaders() {
+        for text in
+            [r#"{"online":["a","b"]}"#, r#"{"online":["a","b"],"leader":""}"#, r#"{"online":["a"],"leader":"b"}"#]
+        {
+            assert!(queue(text).is_without_leader(), "{text}");
+        }
+        for text in [r#"{"node":"a"}"#, r#"{"online":["a","b"],"leader":"b"}"#] {
+            assert!(!queue(text).is_without_leader(), "{text}");
         }
     }
 

@@ -1,10 +1,7 @@
 //! Every dead letter queue of a virtual host, without touching a message.
 
 use super::routes;
-use crate::broker::{
-    Broker, Error,
-    management::{Columns, QueueInfo},
-};
+use crate::broker::{Broker, Error, management::QueueInfo};
 
 /// A dead letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +40,7 @@ pub async fn run(broker: &Broker) -> Result<Report, Error> {
     let definitions = management.queue_statistics(vhost).await?;
     let owners = routes::owners(broker, vhost, &definitions).await?;
     let sampled_at = jiff::Timestamp::now();
-    let mut depths = management.queue_list(Some(vhost), Columns::Totals).await?;
-    depths.retain(|queue| owners.contains_key(&queue.name));
-    crate::ops::queues::correct(broker, &mut depths).await;
+    let depths = crate::ops::queues::totals(broker, Some(vhost), |queue| owners.contains_key(&queue.name)).await?;
     let find =
         |queues: &[QueueInfo], name: &str| queues.iter().find(|queue| queue.name == name).cloned().unwrap_or_default();
     let queues = owners

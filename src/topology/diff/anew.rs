@@ -179,7 +179,7 @@ impl<'a> Anew<'a> {
         let ask = "--replace makes it anew and keeps its messages";
         let impossible = self.impossible_queue(found, wanted);
         let because = match (impossible, scope.in_place.said(&wanted.name)) {
-            (Some(_), Some(Said::Possible)) => Some("--in-place sets it by a policy".to_owned()),
+            (Some(why), Some(Said::Possible)) => Some(format!("{why}; --in-place sets it by a policy")),
             (None, Some(Said::Possible)) if !scope.replace => Some(format!("--in-place sets it by a policy, {ask}")),
             (Some(why), Some(Said::Impossible(told))) => Some(format!("{told}; {why}")),
             (None, Some(Said::Impossible(told))) if !scope.replace => Some(format!("{told}; {ask}")),
