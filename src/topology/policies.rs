@@ -66,7 +66,7 @@ impl Target<'_> {
 }
 
 /// What is to be known of the policies of a file before they are applied: on what others hide them, and what they hide themselves,
-/// with the keys that have no effect then. One sentence for each two policies.
+/// with the keys that have no effect then; and where nobody knows, since two have the same priority. One sentence for each two policies.
 #[must_use]
 pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<String> {
     let wanted: BTreeMap<&str, &PolicySpec> = steps
@@ -100,60 +100,88 @@ pub fn hidden(steps: &[Step], changes: &[Change], observed: &Observed) -> Vec<St
     for target in targets(steps, observed) {
         let mut matching = after.matching(&target);
         let Some(winner) = matching.next() else { continue };
-        for loser in matching.filter(|loser| wanted.contains_key(loser.name.as_str())) {
-            note(&mut losses, winner, loser, true, &target);
+        for other in matching {
+            let is_ours = wanted.contains_key(other.name.as_str());
+            if other.priority == winner.priority && (is_ours || wanted.contains_key(winner.name.as_str())) {
+                let (first, second) = if winner.name < other.name { (winner, other) } else { (other, winner) };
+                note(&mut losses, first, second, Relation::Tied, &target);
+            } else if is_ours {
+                note(&mut losses, winner, other, Relation::HidesOurs, &target);
+            }
         }
-        let was = before.on(&target).filter(|was| was.name != winner.name && !deleted.contains(&was.name));
-        if let Some(was) =
-            was.filter(|was| wanted.contains_key(winner.name.as_str()) && !wanted.contains_key(was.name.as_str()))
-        {
-            note(&mut losses, winner, was, false, &target);
+        let takes_the_place = |was: &&PolicySpec| {
+            was.priority != winner.priority
+                && !deleted.contains(&was.name)
+                && wanted.contains_key(winner.name.as_str())
+                && !wanted.contains_key(was.name.as_str())
+        };
+        if let Some(was) = before.on(&target).filter(takes_the_place) {
+            note(&mut losses, winner, was, Relation::TakesThePlace, &target);
         }
     }
     losses
         .into_iter()
-        .map(|((winner, loser, is_ours), (names, keys))| said(winner, loser, is_ours, &names, &keys))
+        .map(|((winner, loser, relation), (names, keys))| said(winner, loser, relation, &names, &keys))
         .collect()
 }
 
-/// By the policy that wins, the one that does not, and whether that is the file's: where, and which of its keys.
-type Losses<'a> = BTreeMap<(&'a str, &'a str, bool), (Vec<&'a str>, BTreeSet<&'a str>)>;
+/// How two policies on one object stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Relation {
+    /// The second is the file's, and without effect.
+    HidesOurs,
+    /// The first is the file's, and the second was in force before.
+    TakesThePlace,
+    /// One of them is the file's, and which is in force is up to the broker.
+    Tied,
+}
+
+/// By two policies and how they stand to each other: where, and which keys that is about.
+type Losses<'a> = BTreeMap<(&'a str, &'a str, Relation), (Vec<&'a str>, BTreeSet<&'a str>)>;
 
 fn note<'a>(
     losses: &mut Losses<'a>,
     winner: &'a PolicySpec,
     loser: &'a PolicySpec,
-    is_ours: bool,
+    relation: Relation,
     target: &Target<'a>,
 ) {
     // Each of the two kinds has keys of its own.
     let has_effect = |key: &str| (key == ALTERNATE_EXCHANGE) == target.queue.is_none();
-    let differs = |key: &String, value| winner.definition.get(key) != Some(value) && has_effect(key);
-    let keys = loser.definition.iter().filter(|(key, value)| differs(key, value));
-    let keys: Vec<&str> = keys.map(|(key, _)| key.as_str()).collect();
+    let lost_from = |loser: &'a PolicySpec, winner: &'a PolicySpec| {
+        let definition = loser.definition.iter();
+        let lost = definition.filter(|(key, value)| winner.definition.get(*key) != Some(*value) && has_effect(key));
+        lost.map(|(key, _)| key.as_str()).collect::<BTreeSet<_>>()
+    };
+    let mut keys = lost_from(loser, winner);
+    if relation == Relation::Tied {
+        keys.extend(lost_from(winner, loser));
+    }
     if keys.is_empty() {
         return;
     }
-    let (names, all) = losses.entry((&winner.name, &loser.name, is_ours)).or_default();
+    let (names, all) = losses.entry((&winner.name, &loser.name, relation)).or_default();
     names.push(target.name);
     all.extend(keys);
 }
 
-fn said(winner: &str, loser: &str, is_ours: bool, names: &[&str], keys: &BTreeSet<&str>) -> String {
+fn said(winner: &str, loser: &str, relation: Relation, names: &[&str], keys: &BTreeSet<&str>) -> String {
     const SHOWN: usize = 3;
     let mut where_ = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
         where_ = format!("{where_} and {} more", names.len() - SHOWN);
     }
     let keys = keys.iter().copied().collect::<Vec<_>>().join(", ");
-    if is_ours {
-        format!(
+    match relation {
+        Relation::HidesOurs => format!(
             "on {where_} the policy {winner} hides {loser} of this file: {keys} has no effect there. Narrow the pattern of {winner}, or give {loser} a higher priority"
-        )
-    } else {
-        format!(
+        ),
+        Relation::TakesThePlace => format!(
             "on {where_} the policy {winner} of this file takes the place of {loser}: its {keys} stops having effect there"
-        )
+        ),
+        Relation::Tied => format!(
+            "on {where_} the policies {winner} and {loser} have the same priority: nobody can say which of them is in force there, and so {keys} may have no effect. Give one of them a higher priority"
+        ),
     }
 }
 

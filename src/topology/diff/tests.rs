@@ -149,6 +149,16 @@ fn a_policy_that_hides_or_is_hidden_is_told_with_the_keys_that_have_no_effect() 
     lazy.definition.insert("queue-mode".to_owned(), "lazy".into());
     observed.policies.insert("everything".to_owned(), lazy);
     assert!(warnings(&observed).is_empty());
+    // With the same priority it is up to the broker, whichever comes first in the alphabet.
+    let priority = observed.policies["evbus-events-dlq"].priority;
+    for (name, pair) in [("all", "all and evbus-events-dlq"), ("some", "evbus-events-dlq and some")] {
+        observed.policies.insert(name.to_owned(), policy(name, "^t", priority));
+        let found = warnings(&observed);
+        let told = format!("on t.dlq the policies {pair} have the same priority");
+        assert!(found.len() == 1 && found[0].starts_with(&told), "{found:?}");
+        assert!(found[0].contains("and so delivery-limit, max-length may have no effect"), "{found:?}");
+        observed.policies.remove(name);
+    }
     // Before it is applied, what it will take the place of.
     observed.policies.insert("everything".to_owned(), policy("everything", "", 1));
     assert!(warnings(&observed).is_empty(), "it has been so all the time");
