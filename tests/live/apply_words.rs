@@ -15,7 +15,7 @@ fn one_object_is_told_as_one_and_why_it_is_left_is_said_once() {
 
     shop.write(&ONE.replace("classic}", "classic, message_ttl: 1h}"));
     let other = shop.evbus(&["apply", "--yes"]).done().ends_with(1).out();
-    let line = "skipped queue q: exists differently: x-message-ttl is not set, and the file wants 3600000; --replace makes it anew and keeps its messages";
+    let line = "skipped queue q: exists differently: x-message-ttl is not set, and the file wants 3600000; --in-place sets it by a policy, --replace makes it anew and keeps its messages";
     assert_eq!(other.lines().next(), Some(line));
 
     shop.write("evbus: 1\nname: words\n");
