@@ -187,7 +187,7 @@ impl<'a> Purge<'a> {
         if let Err(error) = self.session.unprotect().await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        self.session.consuming.close().await;
+        self.session.close().await;
     }
 
     /// Archives, proves the archive, removes. Whatever happens, nothing is held when it returns.
@@ -201,7 +201,7 @@ impl<'a> Purge<'a> {
             listen(Event::Warning(super::still_there(&error)));
         }
         report.left = self.session.ready().await;
-        self.session.consuming.close().await;
+        self.session.close().await;
         match outcome {
             Ok(()) => Ok(report),
             Err(error) if report.removed > 0 => {

@@ -242,7 +242,7 @@ impl<'a> Replay<'a> {
     /// When its temporary policy is still there.
     pub async fn leave(mut self) -> Result<(), Error> {
         let unprotected = self.session.unprotect().await;
-        self.session.consuming.close().await;
+        self.session.close().await;
         self.publishing.close().await;
         unprotected.map_err(Error::from)
     }
@@ -262,16 +262,15 @@ impl<'a> Replay<'a> {
         if let Err(error) = self.session.unprotect().await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        let mut report = match outcome {
-            Ok(report) => report,
-            Err(error) => return Err(error),
-        };
-        if let Some(report) = &mut report {
-            report.run.clone_from(&self.session.run);
-            report.left = self.session.ready().await;
-        }
-        self.session.consuming.close().await;
+        let left = if matches!(outcome, Ok(Some(_))) { self.session.ready().await } else { None };
+        let run = self.session.run.clone();
+        self.session.close().await;
         self.publishing.close().await;
+        let mut report = outcome?;
+        if let Some(report) = &mut report {
+            report.run = run;
+            report.left = left;
+        }
         Ok(report)
     }
 

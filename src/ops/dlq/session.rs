@@ -158,6 +158,7 @@ pub struct Session<'a> {
     pub facts: Facts,
     /// Whether nobody else is kept out, for want of a permission.
     pub unlocked: bool,
+    locked: bool,
     pub(super) guard: Option<Guard>,
 }
 
@@ -221,15 +222,24 @@ impl<'a> Session<'a> {
             }
         }
         let run = lock::run_id();
-        let mut unlocked = false;
+        let (mut locked, mut unlocked) = (false, false);
         if purpose.locks {
             match lock::acquire(broker, &consuming, &queue, &run, purpose.owner).await? {
-                Lock::Held => (),
+                Lock::Held => locked = true,
                 Lock::Taken(holder) => return Err(Error::Busy { queue, holder }),
                 Lock::NotAllowed => unlocked = true,
             }
         }
-        Ok(Session { broker, consuming, queue, run, facts, unlocked, guard: None })
+        Ok(Session { broker, consuming, queue, run, facts, unlocked, locked, guard: None })
+    }
+
+    /// Ends it. The lock is given back first: with the connection it would go a moment after this command has ended, and keep the next one
+    /// out.
+    pub async fn close(self) {
+        if self.locked {
+            lock::release(&self.consuming, &self.queue).await;
+        }
+        self.consuming.close().await;
     }
 
     /// Whether this message would be lost by giving it back as things stand.

@@ -112,7 +112,7 @@ pub async fn run(
         listen(Event::Guarded(policy));
     }
     if set == 0 {
-        session.consuming.close().await;
+        session.close().await;
         return Ok(report);
     }
     if let Hold::AtStake(window) = terms.hold {
@@ -126,7 +126,7 @@ pub async fn run(
     outcome?;
     let behind = if custody.is_some_and(|custody| custody.rotates()) { report.read } else { report.copied };
     report.rotated = behind > 0 && behind < report.depth;
-    session.consuming.close().await;
+    session.close().await;
     Ok(report)
 }
 
