@@ -43,6 +43,12 @@ impl Address {
     pub fn queue(name: impl Into<String>) -> Address {
         Address { exchange: String::new(), routing_key: name.into(), also: Vec::new() }
     }
+
+    /// What has to be there for it: an exchange, or of the default exchange a queue.
+    #[must_use]
+    pub fn place(&self) -> (&str, &str) {
+        (&self.exchange, if self.exchange.is_empty() { &self.routing_key } else { "" })
+    }
 }
 
 impl std::fmt::Display for Address {
@@ -111,9 +117,32 @@ impl<'a> Targets<'a> {
         Targets { connection, known: HashMap::new() }
     }
 
-    /// Forgets what was found: the next question is asked anew.
-    pub fn forget(&mut self) {
-        self.known.clear();
+    /// Asks about all of these side by side.
+    ///
+    /// # Errors
+    /// When the broker cannot be asked.
+    pub async fn ask(&mut self, addresses: &[Address]) -> Result<(), Error> {
+        let to_queues = addresses.iter().filter(|address| address.exchange.is_empty());
+        let queues: Vec<&str> = to_queues.map(|address| address.routing_key.as_str()).collect();
+        let found = self.connection.look_up_all(&queues).await?;
+        self.known.extend(found.into_keys().map(|queue| ((String::new(), queue), Standing::Exists)));
+        // What was not found is asked about once more: why?
+        for address in addresses {
+            self.standing(address).await?;
+        }
+        Ok(())
+    }
+
+    /// What was found out about this address, if anything.
+    #[must_use]
+    pub fn known(&self, address: &Address) -> Option<&Standing> {
+        let (exchange, queue) = address.place();
+        self.known.get(&(exchange.to_owned(), queue.to_owned()))
+    }
+
+    /// Believes what others have found out meanwhile.
+    pub fn learn(&mut self, newer: Targets<'a>) {
+        self.known.extend(newer.known);
     }
 
     /// Whether messages for this address may be published; asks the broker the first time it is met.
@@ -121,9 +150,7 @@ impl<'a> Targets<'a> {
     /// # Errors
     /// When the broker cannot be asked.
     pub async fn standing(&mut self, address: &Address) -> Result<Standing, Error> {
-        let queue = if address.exchange.is_empty() { address.routing_key.clone() } else { String::new() };
-        let place = (address.exchange.clone(), queue);
-        if let Some(standing) = self.known.get(&place) {
+        if let Some(standing) = self.known(address) {
             return Ok(standing.clone());
         }
         let standing = if address.exchange.is_empty() {
@@ -146,7 +173,8 @@ impl<'a> Targets<'a> {
                 Err(error) => return Err(error),
             }
         };
-        self.known.insert(place, standing.clone());
+        let (exchange, queue) = address.place();
+        self.known.insert((exchange.to_owned(), queue.to_owned()), standing.clone());
         Ok(standing)
     }
 }

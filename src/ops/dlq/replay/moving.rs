@@ -1,12 +1,14 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
 mod ahead;
+mod proof;
 mod settling;
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+use self::proof::Proof;
 use super::{Event, Line, Outcome, Replay, Report};
 use crate::{
     broker::{self, Deliveries, Delivery, Letter, Publisher, Receipt},
@@ -20,7 +22,7 @@ use crate::{
     },
 };
 
-/// How many acknowledgements are gathered before they are sent.
+/// How many confirmations are gathered before their targets are asked whether they are still there.
 const ACKNOWLEDGE: usize = 250;
 
 /// How many messages are taken before what is confirmed is looked after.
@@ -49,8 +51,10 @@ pub(super) struct Moving<'r, 'a, L> {
     listen: L,
     pub(super) report: Report,
     pending: VecDeque<Pending>,
-    /// Safe at its target, to be removed here.
-    acks: Vec<Pending>,
+    /// Confirmed, and not yet asked about.
+    confirmed: Vec<Pending>,
+    /// Whether the targets of others have what they confirmed.
+    proof: Option<Proof<'r>>,
     /// Not arrived, and not to be given back: copies have to take their places.
     endangered: Vec<Delivery>,
     read: u64,
@@ -66,7 +70,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         listen: L,
     ) -> Moving<'r, 'a, L> {
         let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
-        let (pending, acks) = (VecDeque::new(), Vec::new());
+        let (pending, confirmed) = (VecDeque::new(), Vec::new());
         let saver = Saver::new(&replay.session);
         let endangered = Vec::new();
         Moving {
@@ -78,7 +82,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             listen,
             report,
             pending,
-            acks,
+            confirmed,
+            proof: None,
             endangered,
             read: 0,
             tickets: 0,
@@ -145,6 +150,10 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 biased;
                 next = reading.next() => next?,
                 () = self.publisher.await_confirmation(), if self.publisher.unsettled() > 0 => {
+                    self.settle(reading, 1).await?;
+                    continue;
+                }
+                () = proof::answered(&mut self.proof) => {
                     self.settle(reading, 1).await?;
                     continue;
                 }

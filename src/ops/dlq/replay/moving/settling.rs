@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Moving, Pending};
+use super::{
+    Moving, Pending,
+    proof::{Answer, Proof},
+};
 use crate::{
-    broker::{Deliveries, Fate},
+    broker::{self, Deliveries, Fate},
     ops::dlq::{
         reading::Reading,
         replay::{Event, Line, Outcome},
@@ -22,7 +25,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         // Fates come in the order of publishing, one for each that was published.
         let Some(pending) = self.pending.pop_front() else { return };
         if fate == Fate::Routed {
-            self.acks.push(pending);
+            self.confirmed.push(pending);
             return;
         }
         let Pending { seq, message_id, target, receipt, endangered } = pending;
@@ -36,14 +39,43 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         self.tell(Line { seq, message_id, target: Some(target), outcome });
     }
 
-    /// Removes the originals of what is safe at its target.
+    /// Removes the originals of what has been proven to be at its target, and has it proven of what was confirmed meanwhile, if that is
+    /// at least so many.
     pub(super) async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
-        if self.acks.len() < least.max(1) {
-            return Ok(());
+        if self.proof.as_mut().is_some_and(Proof::is_answered) {
+            self.conclude(reading).await?;
         }
-        let mut safe: Vec<Pending> = std::mem::take(&mut self.acks);
-        if self.publisher.unsettled() == 0 {
-            safe = self.prove(reading, safe).await?;
+        if self.proof.is_none() && self.confirmed.len() >= least.max(1) {
+            let confirmed = std::mem::take(&mut self.confirmed);
+            self.proof = Some(Proof::of(&self.replay.session.consuming, confirmed));
+        }
+        Ok(())
+    }
+
+    /// Waits for the proof that is under way, and removes the originals of what is safe.
+    async fn conclude(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        let Some(proof) = self.proof.take() else { return Ok(()) };
+        let (confirmed, Answer { targets, failed }) = proof.told().await;
+        let mut safe = Vec::with_capacity(confirmed.len());
+        let mut doubtful = Vec::new();
+        for pending in confirmed {
+            match targets.known(&pending.target) {
+                Some(Standing::Exists) => safe.push(pending),
+                Some(Standing::Missing(_)) => {
+                    doubtful.push((pending, "its target went away at about that time".to_owned()));
+                }
+                None => doubtful.push((pending, unproven(failed.as_ref()))),
+            }
+        }
+        self.targets.learn(targets);
+        if failed.is_some() {
+            // Whoever asks next would wait as long for no answer.
+            let confirmed = std::mem::take(&mut self.confirmed);
+            doubtful.extend(confirmed.into_iter().map(|pending| (pending, unproven(failed.as_ref()))));
+        }
+        for (Pending { seq, message_id, target, receipt, endangered }, because) in doubtful {
+            self.remain(reading.deliveries(), receipt, endangered);
+            self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
         }
         let (receipts, moved): (Vec<_>, Vec<_>) = safe
             .into_iter()
@@ -57,39 +89,8 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             };
             self.tell(Line { seq, message_id, target: Some(target), outcome });
         }
-        Ok(removed?)
-    }
-
-    /// Where no later message proves that a target still takes messages, the broker is asked: a queue that is being deleted
-    /// confirms what it does not keep.
-    async fn prove(&mut self, reading: &mut Reading<'_>, safe: Vec<Pending>) -> Result<Vec<Pending>, Error> {
-        let mut proven = Vec::with_capacity(safe.len());
-        let mut failed = None;
-        self.targets.forget();
-        for pending in safe {
-            let because = match &failed {
-                None => match self.targets.standing(&pending.target).await {
-                    Ok(Standing::Exists) => {
-                        proven.push(pending);
-                        continue;
-                    }
-                    Ok(Standing::Missing(_)) => "its target went away at about that time".to_owned(),
-                    Err(error) => {
-                        let because = format!("nobody could say whether its target is still there: {error}");
-                        failed = Some(error);
-                        because
-                    }
-                },
-                Some(error) => format!("nobody could say whether its target is still there: {error}"),
-            };
-            let Pending { seq, message_id, target, receipt, endangered } = pending;
-            self.remain(reading.deliveries(), receipt, endangered);
-            self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
-        }
-        if let Some(error) = failed {
-            self.stop(error.into());
-        }
-        Ok(proven)
+        removed?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     pub(super) async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
@@ -113,7 +114,13 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                 () = tokio::time::sleep(patience) => self.publisher.give_up("the broker did not confirm in time"),
             }
         }
-        self.acknowledge(reading, 1).await
+        loop {
+            self.acknowledge(reading, 1).await?;
+            if self.proof.is_none() {
+                return Ok(());
+            }
+            self.conclude(reading).await?;
+        }
     }
 
     /// Gives back what was read and not settled, and what was never looked at.
@@ -130,4 +137,10 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             self.stop(error);
         }
     }
+}
+
+/// Why nothing is known of a target.
+fn unproven(failed: Option<&broker::Error>) -> String {
+    let why = failed.map_or_else(String::new, |error| format!(": {error}"));
+    format!("nobody could say whether its target is still there{why}")
 }
