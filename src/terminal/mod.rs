@@ -7,7 +7,12 @@ mod foreign;
 mod progress;
 mod prompt;
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Mutex, PoisonError},
+};
+
+use indicatif::{ProgressBar, WeakProgressBar};
 
 pub use foreign::neutralise;
 pub use progress::Progress;
@@ -89,6 +94,8 @@ pub struct Terminal {
     err_is_terminal: bool,
     in_is_terminal: bool,
     stopped: Box<dyn Fn() -> bool + Send + Sync>,
+    /// The bar that is shown, if it still is: whatever is written goes above it.
+    bar: Mutex<WeakProgressBar>,
 }
 
 impl Terminal {
@@ -102,6 +109,7 @@ impl Terminal {
             err_is_terminal: io::stderr().is_terminal(),
             in_is_terminal: io::stdin().is_terminal(),
             stopped: Box::new(|| false),
+            bar: Mutex::default(),
         }
     }
 
@@ -271,18 +279,39 @@ impl Terminal {
         if !self.can_consent() {
             return Consent::Unasked;
         }
-        prompt::ask(&neutralise(question), &self.stopped)
+        self.above_the_bar(|| prompt::ask(&neutralise(question), &self.stopped))
     }
 
     /// A progress bar on stderr: hidden when stderr is no terminal, or with `--quiet`. An unknown total is 0.
     #[must_use]
     pub fn progress(&self, total: u64, unit: &str) -> Progress {
-        Progress::new(total, unit, self.err_is_terminal && !self.manner.quiet && !self.is_json())
+        let progress = Progress::new(total, unit, self.err_is_terminal && !self.manner.quiet && !self.is_json());
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = progress.weak();
+        progress
     }
 
     fn settle_line(&mut self) -> Result<(), Closed> {
         // On a terminal each line is seen at once; a pipe is flushed by whoever streams, and at the end.
-        if self.out_is_terminal { self.flush() } else { Ok(()) }
+        if !self.out_is_terminal {
+            return Ok(());
+        }
+        let bar = self.shown_bar();
+        match bar {
+            Some(bar) => bar.suspend(|| self.flush()),
+            None => self.flush(),
+        }
+    }
+
+    fn shown_bar(&self) -> Option<ProgressBar> {
+        self.bar.lock().unwrap_or_else(PoisonError::into_inner).upgrade().filter(|bar| !bar.is_finished())
+    }
+
+    /// Writes while the bar is out of the way: a line that begins where a bar ends leaves half a bar on the screen.
+    fn above_the_bar<T>(&self, write: impl FnOnce() -> T) -> T {
+        match self.shown_bar() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
     }
 
     fn talk(&self, text: &str) {
@@ -295,10 +324,11 @@ impl Terminal {
         self.write(format!("{head} {}", self.foreign_talk(text)).into());
     }
 
-    #[allow(clippy::unused_self, reason = "the pen alone writes")]
     fn write(&self, text: std::borrow::Cow<'_, str>) {
         // Nobody is left to tell when stderr cannot be written.
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        self.above_the_bar(|| {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        });
     }
 
     fn colours(&self, is_terminal: bool) -> bool {

@@ -1,6 +1,6 @@
 //! A progress bar that is not there when nobody could see it.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle, WeakProgressBar};
 
 /// Progress of a long run on stderr.
 pub struct Progress {
@@ -30,6 +30,11 @@ impl Progress {
     /// What it is doing, behind the bar. Our own words only.
     pub fn note(&self, text: impl Into<std::borrow::Cow<'static, str>>) {
         self.bar.set_message(text);
+    }
+
+    /// For whoever has to write where the bar stands.
+    pub(super) fn weak(&self) -> WeakProgressBar {
+        self.bar.downgrade()
     }
 
     /// Takes the bar away.

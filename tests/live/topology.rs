@@ -393,9 +393,13 @@ fn on_a_terminal_apply_asks_and_a_no_changes_nothing() {
         let mut session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");
         session.exp_string("apply this?").expect("it asks");
         session.send_line(answer).expect("it hears");
-        session.exp_eof().expect("it ends");
+        let shown = session.exp_eof().expect("it ends");
         let status = format!("{:?}", session.process().wait());
         assert!(status.ends_with(&format!(", {code}))")), "{answer}: {status}");
         assert_eq!(shop.list("queues").len(), queues);
+        // What was done is written where the bar was, and not behind it.
+        assert_eq!(shown.contains(" ETA "), answer == "y", "{shown}");
+        let left = shown.split('\n').map(|line| line.rsplit("\u{1b}[2K").next().unwrap_or(line));
+        assert_eq!(left.filter(|line| line.contains(" ETA ")).count(), 0, "{shown}");
     }
 }
