@@ -12,7 +12,7 @@ use lapin::{
         ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, ExchangeUnbindOptions, QueueBindOptions,
         QueueDeclareOptions, QueueDeleteOptions,
     },
-    types::{FieldTable, ShortString},
+    types::FieldTable,
 };
 
 use super::{Connection, Error, wire};
@@ -200,7 +200,7 @@ impl Connection {
     }
 
     async fn look_up_in_turn(&self, queues: &[&str]) -> Result<Vec<(String, Passive)>, Error> {
-        let mut channel = self.channel().await?;
+        let mut channel = self.idle_channel().await?;
         let mut found = Vec::with_capacity(queues.len());
         for queue in queues {
             let Ok(name) = wire::short("a queue name", queue) else { continue };
@@ -211,10 +211,10 @@ impl Connection {
                     found.push((queue.name().as_str().to_owned(), passive));
                 }
                 // A refusal closes its channel.
-                Err(_) => channel = self.channel().await?,
+                Err(_) => channel = self.idle_channel().await?,
             }
         }
-        let _ = channel.close(200, ShortString::from("done")).await;
+        self.keep_idle(channel);
         Ok(found)
     }
 
