@@ -1,7 +1,7 @@
 //! Which differences of a queue can a policy make up for, so that the queue stays as it is?
 //!
 //! Only one policy is in force on a queue, and the broker's work grows with their number: queues of which the same is wanted share
-//! one, by a pattern that names them. It carries the keys of the policy of evbus that it takes the place of; where anybody else's is in
+//! one, by a pattern that names them (or several, where they are too many for one). It carries the keys of the policy of evbus that it takes the place of; where anybody else's is in
 //! force nothing is made in place.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,7 @@ use crate::{
         expand::{Role, Wanted, Wish, kind},
         order::{Object, Step},
         owned::Ownership,
+        pattern::{self, Fold},
         place::Place,
         plan::Difference,
         policies::{InForce, Target},
@@ -66,12 +67,13 @@ impl InPlace {
         }
         let Some(name) = name else { return found };
         for ((_, priority), group) in groups {
-            let spec = group.policy(name, priority);
-            let make_up =
-                if group.queues.len() == 1 { "the arguments that it was" } else { "arguments that they were" };
-            let because = format!("makes up for {make_up} declared with: {}", some(&group.queues));
-            found.made.extend(group.made.into_iter().map(|queue| (queue, spec.name.clone())));
-            wanted.policies.push(Wish { spec, role: Role::InPlace, because, place: group.place });
+            for (spec, queues) in group.policies(name, priority) {
+                let make_up = if queues.len() == 1 { "the arguments that it was" } else { "arguments that they were" };
+                let because = format!("makes up for {make_up} declared with: {}", some(&queues));
+                let made = queues.into_iter().filter(|queue| group.made.contains(*queue));
+                found.made.extend(made.map(|queue| (queue.to_owned(), spec.name.clone())));
+                wanted.policies.push(Wish { spec, role: Role::InPlace, because, place: group.place });
+            }
         }
         found
     }
@@ -195,28 +197,35 @@ struct Group {
     definition: Map<String, Value>,
     queues: Vec<String>,
     /// Those for which it makes up for all that differs.
-    made: Vec<String>,
+    made: BTreeSet<String>,
     /// What in the file asks for the first of them.
     place: Place,
 }
 
 impl Group {
     fn of(definition: &Map<String, Value>, place: Place) -> Group {
-        Group { definition: definition.clone(), queues: Vec::new(), made: Vec::new(), place }
+        Group { definition: definition.clone(), queues: Vec::new(), made: BTreeSet::new(), place }
     }
 
-    fn policy(&self, name: &str, priority: i64) -> PolicySpec {
+    /// One policy, or several where the names of the queues are too many for the pattern of one; each with its queues.
+    fn policies(&self, name: &str, priority: i64) -> Vec<(PolicySpec, Vec<&str>)> {
         let text = format!("{} {priority}", sorted(&self.definition));
         let digits: String =
             digest(&SHA256, text.as_bytes()).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        let names: Vec<_> = self.queues.iter().map(|queue| fancy_regex::escape(queue)).collect();
-        PolicySpec {
-            name: format!("{PREFIX}{name}.{digits}"),
-            pattern: format!("^({})$", names.join("|")),
-            apply_to: "queues".to_owned(),
-            priority,
-            definition: self.definition.clone(),
+        let names: Vec<&str> = self.queues.iter().map(String::as_str).collect();
+        let mut policies = Vec::new();
+        for (at, Fold { pattern, names }) in pattern::exactly(&names).into_iter().enumerate() {
+            let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
+            let spec = PolicySpec {
+                name: format!("{PREFIX}{name}.{digits}{number}"),
+                pattern,
+                apply_to: "queues".to_owned(),
+                priority,
+                definition: self.definition.clone(),
+            };
+            policies.push((spec, names));
         }
+        policies
     }
 }
 
@@ -338,9 +347,9 @@ fn sorted(definition: &Map<String, Value>) -> String {
 }
 
 /// The first of some names.
-fn some(names: &[String]) -> String {
+fn some(names: &[&str]) -> String {
     const SHOWN: usize = 3;
-    let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let shown = names[..names.len().min(SHOWN)].join(", ");
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }
 

@@ -232,18 +232,16 @@ impl Expansion<'_> {
         let quorum =
             |queue: &&Wish<QueueSpec>| queue.role == Role::DeadLetters && kind(&queue.spec) == QueueType::Quorum;
         let names = self.wanted.queues.iter().filter(quorum).map(|queue| queue.spec.name.as_str());
-        let mut names: Vec<&str> = names.chain(staying.iter().map(String::as_str)).collect();
+        let names: Vec<&str> = names.chain(staying.iter().map(String::as_str)).collect();
         if names.is_empty() {
             return;
         }
-        // The order of the services in the file is none of the broker's business, also where there are several patterns.
-        names.sort_unstable();
         let place = self.wanted.queues.iter().find(quorum).map(|first| first.place).unwrap_or_default();
-        for (at, pattern) in pattern::exactly(&names).into_iter().enumerate() {
+        for (at, fold) in pattern::exactly(&names).into_iter().enumerate() {
             let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
             let spec = PolicySpec {
                 name: format!("evbus-{}-dlq{number}", self.bus),
-                pattern,
+                pattern: fold.pattern,
                 apply_to: "quorum_queues".to_owned(),
                 priority: PRIORITY,
                 definition: serde_json::Map::from_iter([("delivery-limit".to_owned(), (-1).into())]),
