@@ -9,7 +9,7 @@ use super::{
 use crate::{
     message::Field,
     nearest,
-    topology::{argument::QueueType, objects::Item, policy, spec::PolicySpec},
+    topology::{argument::QueueType, objects::Item, pattern::LONGEST, policy, spec::PolicySpec},
     version::Version,
 };
 
@@ -101,6 +101,14 @@ pub(super) static UNREADABLE: Rule = Rule {
     fix: "Correct the regular expression.",
 };
 
+pub(super) static TOO_LONG: Rule = Rule {
+    id: "too-long-pattern",
+    level: Level::Error,
+    finds: "a pattern of more than 1,024 bytes, which the broker refuses from 4.3 on",
+    why: "The broker refuses the policy, also when definitions are imported.",
+    fix: "Split it over several policies, or match what the names have in common.",
+};
+
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for policy in &subject.objects.policies {
         keys(policy, subject.version, findings);
@@ -150,6 +158,15 @@ fn pattern(policy: &Item<PolicySpec>, subject: &Subject<'_>, findings: &mut Vec<
         ));
         return;
     };
+    if pattern.len() > LONGEST && subject.version >= Version::new(4, 3, 0) {
+        let (bytes, version) = (pattern.len(), subject.version);
+        findings.push(about(&TOO_LONG).says(
+            format!(
+                "RabbitMQ {version} takes patterns of at most {LONGEST} bytes, and that of the policy {name} has {bytes}: it is refused"
+            ),
+            "split it over several policies, or match what the names have in common",
+        ));
+    }
     let meets = |name: &str| expression.is_match(name).unwrap_or(false);
     if matches!(pattern, "" | "^" | ".*" | "^.*" | ".*$" | "^.*$" | ".+" | "^.+" | "^.+$" | "(.*)" | "^(.*)$") {
         findings.push(about(&CATCH_ALL).says(

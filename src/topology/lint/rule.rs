@@ -61,6 +61,7 @@ pub static RULES: &[&Rule] = &[
     &policies::UNANCHORED,
     &policies::CATCH_ALL,
     &policies::UNREADABLE,
+    &policies::TOO_LONG,
     &bindings::WILDCARD_ON_DIRECT,
     &bindings::WILDCARD_INSIDE,
     &bindings::TOO_MANY,

@@ -137,8 +137,8 @@ fn every_rule_finds_what_it_is_for_and_nothing_that_is_right() {
         assert!(whatever(wrong).contains(rule), "{rule} does not find {wrong}");
         assert!(!whatever(right).contains(rule), "{rule} finds {right}");
     }
-    // What lies beside the file is looked for by `ops`, and one rule is for old brokers alone.
-    let elsewhere = ["unreadable-schema", "invalid-schema", "stream-loses-dead-letters"];
+    // What lies beside the file is looked for by `ops`; one rule is for old brokers alone, and one takes a long text.
+    let elsewhere = ["unreadable-schema", "invalid-schema", "stream-loses-dead-letters", "too-long-pattern"];
     let missing = RULES.iter().filter(|rule| !CASES.iter().any(|(id, ..)| *id == rule.id));
     let missing: Vec<&str> = missing.map(|rule| rule.id).filter(|id| !elsewhere.contains(id)).collect();
     assert!(missing.is_empty(), "nothing tries {missing:?}");
@@ -159,6 +159,17 @@ fn before_3_12_an_audit_stream_misses_what_classic_queues_hand_on() {
     let text = "services: {s: {queue: {type: classic}}}\naudit: {stream: log}";
     let finds = |version| found_for(text, version).iter().any(|(rule, ..)| *rule == "stream-loses-dead-letters");
     assert!(finds(Version::new(3, 11, 0)) && !finds(Version::new(3, 12, 0)));
+}
+
+#[test]
+fn from_4_3_on_a_pattern_has_at_most_1024_bytes() {
+    let text = |bytes: usize| {
+        let pattern = format!("^(q|{})", "x".repeat(bytes - 5));
+        format!("queues: {{q: {{}}}}\npolicies: {{p: {{pattern: \"{pattern}\", definition: {{expires: 9000}}}}}}\n")
+    };
+    let finds = |text: &str, version| found_for(text, version).iter().any(|(rule, ..)| *rule == "too-long-pattern");
+    assert!(finds(&text(1025), Version::new(4, 3, 0)) && !finds(&text(1024), Version::new(4, 3, 0)));
+    assert!(!finds(&text(1025), Version::new(4, 2, 0)));
 }
 
 #[test]
