@@ -84,6 +84,8 @@ pub enum Stage {
     /// Policies that make up for arguments of queues: what they say is in force before more is let in, and what they no longer say
     /// ends when the queue says it itself.
     InPlace,
+    /// Those of them that are there already: they may leave queues to the new ones.
+    InPlaceAgain,
     /// Bindings that catch, to one of those.
     LaterCatchingBindings,
     /// What lets messages in.

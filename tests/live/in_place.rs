@@ -76,21 +76,32 @@ fn a_policy_makes_up_for_what_queues_were_declared_with_until_nothing_is_to_be_m
 #[test]
 fn queues_too_many_for_one_pattern_share_several_policies() {
     let names: Vec<String> = (1..=200_u32).map(|n| format!("{:08x}.q", n.wrapping_mul(2_654_435_761))).collect();
-    let file = |time: &str| {
+    let file = |time: &str, other: &str| {
         let queues: String =
             names.iter().map(|name| format!("  {name}: {{ type: classic, message_ttl: {time} }}\n")).collect();
-        format!("evbus: 1\nname: place\nqueues:\n{queues}  other.q: {{ type: classic, message_ttl: 1h }}\n")
+        format!("evbus: 1\nname: place\nqueues:\n{queues}  other.q: {{ type: classic, message_ttl: {other} }}\n")
     };
-    let Some(shop) = Shop::open("place-many", &file("1h")) else { return };
+    let Some(shop) = Shop::open("place-many", &file("1h", "1h")) else { return };
     shop.evbus(&["apply", "--yes"]).done().ends_with(0);
-    shop.write(&file("30m"));
+    shop.write(&file("30m", "1h"));
     shop.evbus(&["apply", "--in-place", "--yes"]).done().ends_with(0);
     let set = policies(&shop).len();
     assert!((2..20).contains(&set), "{set} policies");
     let in_force = |queue: &&Value| queue["policy"].as_str().is_some_and(|name| name.starts_with("evbus.in-place."));
     shop.live.until("they are in force", || shop.list("queues").iter().filter(in_force).count() == names.len());
     shop.evbus(&["plan", "--exit-code", "--in-place"]).done().ends_with(0);
-    shop.write(&file("1h"));
+
+    // One more: a new policy takes the place of the one that it belongs to, before that goes; the others stay.
+    shop.write(&file("30m", "30m"));
+    let more = shop.evbus(&["apply", "--in-place", "--yes"]).done().ends_with(0);
+    let (created, deleted) = (more.out().find("created policy"), more.out().find("deleted policy"));
+    assert!(created.is_some() && created < deleted, "{}", more.whole());
+    assert!(!more.out().contains("updated") && !more.err().contains("warning"), "{}", more.whole());
+    let [made, gone] = ["created policy", "deleted policy"].map(|word| more.out().matches(word).count());
+    assert!((1..=2).contains(&made) && gone == 1, "{}", more.whole());
+    shop.evbus(&["plan", "--exit-code", "--in-place"]).done().ends_with(0);
+
+    shop.write(&file("1h", "1h"));
     shop.evbus(&["apply", "--yes"]).done().ends_with(0);
     assert!(policies(&shop).is_empty());
 }

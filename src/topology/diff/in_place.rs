@@ -1,8 +1,8 @@
 //! Which differences of a queue can a policy make up for, so that the queue stays as it is?
 //!
 //! Only one policy is in force on a queue, and the broker's work grows with their number: queues of which the same is wanted share
-//! one, by a pattern that names them (or several, where they are too many for one). It carries the keys of the policy of evbus that it takes the place of; where anybody else's is in
-//! force nothing is made in place.
+//! one, by a pattern that names them, or several where they are too many for one. It carries the keys of the policy of evbus that it takes
+//! the place of; where anybody else's is in force nothing is made in place.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     topology::{
         argument::QueueType::{self, Classic, Quorum, Stream},
         expand::{Role, Wanted, Wish, kind},
-        order::{Object, Step},
+        order::{Object, Stage, Step},
         owned::Ownership,
         pattern::{self, Fold},
         place::Place,
@@ -44,6 +44,8 @@ pub struct InPlace {
     obstacles: BTreeMap<String, String>,
     /// Queues that are made anew, by the policy that is there for them until then.
     ending: BTreeMap<String, BTreeSet<String>>,
+    /// The policies that there are already.
+    older: BTreeSet<String>,
 }
 
 impl InPlace {
@@ -66,15 +68,21 @@ impl InPlace {
             found.look_at(wish, &situation, &mut groups);
         }
         let Some(name) = name else { return found };
+        let mut policies = Vec::new();
         for ((_, priority), group) in groups {
             for (spec, queues) in group.policies(name, priority) {
                 let make_up = if queues.len() == 1 { "the arguments that it was" } else { "arguments that they were" };
                 let because = format!("makes up for {make_up} declared with: {}", some(&queues));
                 let made = queues.into_iter().filter(|queue| group.made.contains(*queue));
                 found.made.extend(made.map(|queue| (queue.to_owned(), spec.name.clone())));
-                wanted.policies.push(Wish { spec, role: Role::InPlace, because, place: group.place });
+                policies.push(Wish { spec, role: Role::InPlace, because, place: group.place });
             }
         }
+        // New ones first: what an older one no longer names would be without any for a moment.
+        let (older, new): (Vec<_>, Vec<_>) =
+            policies.into_iter().partition(|wish| observed.policies.contains_key(&wish.spec.name));
+        found.older = older.iter().map(|wish| wish.spec.name.clone()).collect();
+        wanted.policies.extend(new.into_iter().chain(older));
         found
     }
 
@@ -114,7 +122,8 @@ impl InPlace {
         }
     }
 
-    /// Lets the policies wait for the queues that are made anew, and that they are there for until then.
+    /// Lets the policies wait for the queues that are made anew, and that they are there for until then; and what is there already for
+    /// what is new.
     pub fn wait(&self, steps: &mut [Step]) {
         let queues: BTreeMap<String, usize> = steps
             .iter()
@@ -128,6 +137,9 @@ impl InPlace {
         for step in steps.iter_mut().filter(|step| step.role == Role::InPlace) {
             let ending = self.ending.get(&step.object.name()).into_iter().flatten();
             step.needs.extend(ending.filter_map(|queue| queues.get(queue)));
+            if self.older.contains(&step.object.name()) {
+                step.stage = Stage::InPlaceAgain;
+            }
         }
     }
 
@@ -207,25 +219,28 @@ impl Group {
         Group { definition: definition.clone(), queues: Vec::new(), made: BTreeSet::new(), place }
     }
 
-    /// One policy, or several where the names of the queues are too many for the pattern of one; each with its queues.
+    /// One policy, or several where the names of the queues are too many for the pattern of one; each with its queues. One of several is
+    /// named by its pattern too: where that changes, another one is there before it goes.
     fn policies(&self, name: &str, priority: i64) -> Vec<(PolicySpec, Vec<&str>)> {
-        let text = format!("{} {priority}", sorted(&self.definition));
-        let digits: String =
-            digest(&SHA256, text.as_bytes()).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         let names: Vec<&str> = self.queues.iter().map(String::as_str).collect();
-        let mut policies = Vec::new();
-        for (at, Fold { pattern, names }) in pattern::exactly(&names).into_iter().enumerate() {
-            let number = if at == 0 { String::new() } else { format!("-{}", at + 1) };
-            let spec = PolicySpec {
-                name: format!("{PREFIX}{name}.{digits}{number}"),
+        let folds = pattern::exactly(&names);
+        let several = folds.len() > 1;
+        let policy = |pattern: String| {
+            let mut text = format!("{} {priority}", sorted(&self.definition));
+            if several {
+                text = format!("{text} {pattern}");
+            }
+            let digits: String =
+                digest(&SHA256, text.as_bytes()).as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+            PolicySpec {
+                name: format!("{PREFIX}{name}.{digits}"),
                 pattern,
                 apply_to: "queues".to_owned(),
                 priority,
                 definition: self.definition.clone(),
-            };
-            policies.push((spec, names));
-        }
-        policies
+            }
+        };
+        folds.into_iter().map(|Fold { pattern, names }| (policy(pattern), names)).collect()
     }
 }
 
