@@ -134,3 +134,6 @@ impl<'a> Staying<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
