@@ -9,7 +9,7 @@ mod show;
 use clap::Subcommand;
 
 use super::{Context, Outcome};
-use crate::{exit::Exit, failure::Failure, ops::dlq};
+use crate::{exit::Exit, failure::Failure, ops::dlq::run::Report};
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -34,10 +34,45 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
     }
 }
 
-/// How a run ends the process: with what its report comes to, and with what ended it early told as the failure that it is.
-fn ended(exit: Exit, stopped: Option<dlq::Error>) -> Outcome {
-    match stopped {
+/// How a run ends the process: with what its report comes to, and with what ended it early told as the failure that it is. No report is
+/// a no to the question.
+fn ended(report: Option<Report>) -> Outcome {
+    let Some(report) = report else { return Ok(Exit::Usage) };
+    let exit = exit(&report);
+    match report.stopped {
         None => Ok(exit),
         Some(error) => Err(Failure::from(error).exiting(exit)),
+    }
+}
+
+/// What a report comes to. A dry run ends as the run would, as far as that can be seen.
+fn exit(report: &Report) -> Exit {
+    if report.interrupted {
+        Exit::Interrupted
+    } else if report.stopped.is_none() && report.stayed() == 0 {
+        Exit::Done
+    } else if report.done() > 0 || report.unknown > 0 {
+        Exit::Partial
+    } else {
+        Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_moved_nothing_failed_and_one_that_left_something_is_partial() {
+        let all_stayed = Report { selected: 2, skipped: 2, ..Report::default() };
+        assert_eq!(exit(&all_stayed), Exit::Failed);
+        assert_eq!(exit(&Report { replayed: 1, ..all_stayed }), Exit::Partial);
+        assert_eq!(exit(&Report { unknown: 1, ..Report::default() }), Exit::Partial);
+        assert_eq!(exit(&Report::default()), Exit::Done);
+        let dry = Report { dry_run: true, selected: 2, ..Report::default() };
+        assert_eq!(exit(&Report { skipped: 1, ..dry }), Exit::Partial);
+        let all_would_stay = Report { dry_run: true, selected: 2, skipped: 2, ..Report::default() };
+        assert_eq!(exit(&all_would_stay), Exit::Failed);
+        assert_eq!(exit(&Report { interrupted: true, replayed: 5, ..Report::default() }), Exit::Interrupted);
     }
 }

@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use super::{ended, holding::Holding};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
-    exit::Exit,
     ops::dlq::purge::{Purge, Request},
-    terminal::Consent,
-    views::dlq::purge::View,
+    views::dlq::run::{Verb, View},
 };
 
 /// Archive dead letters, prove the archive, then remove them
@@ -60,24 +58,13 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         dry_run: args.dry_run,
         owner: context.settings.owner(),
     };
-    let view = View::new(&mut context.terminal, &args.queue, broker.identity());
+    let view = View::new(&mut context.terminal, Verb::Purge, &args.queue, broker.identity());
     let purge = match Purge::prepare(&broker, request, &mut |event| view.event(event)).await {
         Ok(purge) => purge,
         Err(error) => return Err(view.failed(error)),
     };
-    let answer = view.consent(&purge.preview());
-    if answer != Consent::Given {
-        purge.abandon(&mut |event| view.event(event)).await;
-        return Ok(view.nothing_removed(answer));
-    }
-    let outcome = purge.run(&context.interrupt, &mut |event| view.event(event)).await;
-    let report = view.finish(outcome)?;
-    let exit = if report.interrupted {
-        Exit::Interrupted
-    } else if report.stopped.is_some() {
-        Exit::Partial
-    } else {
-        Exit::Done
-    };
-    ended(exit, report.stopped)
+    view.begin(purge.run_id(), purge.set());
+    let outcome =
+        purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut |event| view.event(event)).await;
+    ended(view.finish(outcome)?)
 }

@@ -3,12 +3,11 @@
 use super::{ended, holding::Holding};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
-    exit::Exit,
     ops::dlq::{
         To,
-        replay::{Replay, Report, Request},
+        replay::{Replay, Request},
     },
-    views::dlq::replay::View,
+    views::dlq::run::{Verb, View},
 };
 
 /// Put dead letters back
@@ -61,32 +60,16 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         owner: context.settings.owner(),
         timeout: context.settings.timeout(),
     };
-    let view = View::new(&mut context.terminal, &args.queue, broker.identity());
+    let view = View::new(&mut context.terminal, Verb::Replay, &args.queue, broker.identity());
     let replay = match Replay::prepare(&broker, request, &mut |event| view.event(event)).await {
         Ok(replay) => replay,
         Err(error) => return Err(view.failed(error)),
     };
     view.begin(replay.run_id(), replay.set());
-    let outcome =
-        replay.run(&context.interrupt, |preflight| view.consent(preflight), &mut |event| view.event(event)).await;
-    let Some(report) = view.finish(outcome)? else { return Ok(Exit::Usage) };
-    ended(exit(&report), report.stopped)
-}
-
-/// How a run's report ends the process.
-fn exit(report: &Report) -> Exit {
-    let stayed = report.skipped + report.returned + report.refused + report.unknown;
-    // A dry run ends as the run would, as far as that can be seen.
-    let moved = if report.dry_run { report.selected.saturating_sub(stayed) } else { report.replayed };
-    if report.interrupted {
-        Exit::Interrupted
-    } else if report.stopped.is_none() && stayed == 0 {
-        Exit::Done
-    } else if moved > 0 || report.unknown > 0 {
-        Exit::Partial
-    } else {
-        Exit::Failed
-    }
+    let outcome = replay
+        .run(&context.interrupt, |preflight| view.consent_to_replay(preflight), &mut |event| view.event(event))
+        .await;
+    ended(view.finish(outcome)?)
 }
 
 fn to(text: &str) -> Result<To, String> {
@@ -105,20 +88,6 @@ fn to(text: &str) -> Result<To, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_run_that_moved_nothing_failed_and_one_that_left_something_is_partial() {
-        let all_stayed = Report { selected: 2, skipped: 2, ..Report::default() };
-        assert_eq!(exit(&all_stayed), Exit::Failed);
-        assert_eq!(exit(&Report { replayed: 1, ..all_stayed }), Exit::Partial);
-        assert_eq!(exit(&Report { unknown: 1, ..Report::default() }), Exit::Partial);
-        assert_eq!(exit(&Report::default()), Exit::Done);
-        let dry = Report { dry_run: true, selected: 2, ..Report::default() };
-        assert_eq!(exit(&Report { skipped: 1, ..dry }), Exit::Partial);
-        let all_would_stay = Report { dry_run: true, selected: 2, skipped: 2, ..Report::default() };
-        assert_eq!(exit(&all_would_stay), Exit::Failed);
-        assert_eq!(exit(&Report { interrupted: true, replayed: 5, ..Report::default() }), Exit::Interrupted);
-    }
 
     #[test]
     fn an_exchange_target_may_have_a_key() {

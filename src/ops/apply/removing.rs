@@ -14,6 +14,7 @@ use crate::{
         dlq::{
             Save,
             purge::{self, Purge},
+            run::Report,
         },
         plan,
     },
@@ -144,7 +145,9 @@ impl Apply<'_> {
             Undone::Kept(format!("its messages could not be archived: {error}{causes}"))
         };
         let purge = Purge::prepare(self.broker, request, &mut |_| ()).await.map_err(|error| failed(&error))?;
-        let report = Box::pin(purge.run(interrupt, &mut |_| ())).await.map_err(|error| failed(&error))?;
+        let report = Box::pin(purge.run(interrupt, |_| true, &mut |_| ())).await.map_err(|error| failed(&error))?;
+        // Interrupted before anything was removed.
+        let report = report.unwrap_or(Report { interrupted: true, ..Report::default() });
         let so_far = kept_so_far(report.removed, &path);
         match report.stopped {
             Some(error) => Err(Undone::Kept(format!("its messages could not be archived: {error}; {so_far}"))),

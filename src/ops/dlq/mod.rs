@@ -9,6 +9,7 @@ pub mod purge;
 mod reading;
 pub mod replay;
 pub(super) mod routes;
+pub mod run;
 mod saver;
 mod session;
 pub mod show;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{
     archive::Archive,
     reading::{Hold, Reading},
+    run::{Event, Line, Outcome, Report},
     saver::Saver,
     session::{Assumption, Error, Purpose, Save, Session},
     terms::Wish,
@@ -40,26 +41,6 @@ pub struct Request {
     pub owner: String,
 }
 
-/// What happens during a purge.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Something to know before or while it runs.
-    Warning(String),
-    /// A temporary policy of that name lifts the delivery limit while the run lasts.
-    Guarded(&'a str),
-    /// So many messages were read.
-    Read(u64),
-    /// One message is removed.
-    Removed {
-        /// Or would be, in a dry run.
-        for_real: bool,
-        /// Its place in the queue, counted from 1.
-        seq: u64,
-        /// Its `message_id`.
-        message_id: Option<&'a str>,
-    },
-}
-
 /// What is shown before anything is removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
@@ -77,31 +58,6 @@ pub struct Preview {
     pub archive: Option<PathBuf>,
     /// Nothing will be removed.
     pub dry_run: bool,
-}
-
-/// How a purge ended.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// The run's id.
-    pub run: String,
-    /// Messages that were meant.
-    pub selected: u64,
-    /// Messages that are gone from the queue.
-    pub removed: u64,
-    /// Messages ready in the queue afterwards; `None` is unknown.
-    pub left: Option<u64>,
-    /// The archive: it holds every message that was removed, and perhaps some that were not.
-    pub archive: Option<PathBuf>,
-    /// What ended the run early.
-    pub stopped: Option<Error>,
-    /// Nothing was removed: it was only to be said what would be.
-    pub dry_run: bool,
-    /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
-    pub saved: u64,
-    /// The operator ended it.
-    pub interrupted: bool,
-    /// Selecting expressions that failed on a message, which counts as not selected.
-    pub undecided: u64,
 }
 
 /// How many messages may be undecided at once when nothing is known to be at stake; a batch is half of what may be held.
@@ -169,8 +125,7 @@ impl<'a> Purge<'a> {
     }
 
     /// What to show before asking.
-    #[must_use]
-    pub fn preview(&self) -> Preview {
+    fn preview(&self) -> Preview {
         Preview {
             depth: self.session.facts.ready,
             consumers: self.session.facts.consumers,
@@ -182,31 +137,30 @@ impl<'a> Purge<'a> {
         }
     }
 
-    /// Ends a run that got no consent.
-    pub async fn abandon(mut self, listen: &mut impl FnMut(Event<'_>)) {
-        if let Err(error) = self.session.unprotect().await {
-            listen(Event::Warning(super::still_there(&error)));
-        }
-        self.session.close().await;
-    }
-
-    /// Archives, proves the archive, removes. Whatever happens, nothing is held when it returns.
+    /// Asks; with consent archives, proves the archive, and removes. Whatever happens, nothing is held and no temporary policy is left
+    /// when it returns. `None` is a no to the question.
     ///
     /// # Errors
-    /// When nothing was removed.
-    pub async fn run(mut self, interrupt: &Interrupt, listen: &mut impl FnMut(Event<'_>)) -> Result<Report, Error> {
+    /// When nothing was removed; a run that stops later reports why in [`Report::stopped`].
+    pub async fn run(
+        mut self,
+        interrupt: &Interrupt,
+        consent: impl FnOnce(&Preview) -> bool,
+        listen: &mut impl FnMut(Event<'_>),
+    ) -> Result<Option<Report>, Error> {
         let mut report = Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
-        let outcome = self.archive_and_remove(interrupt, &mut report, listen).await;
+        let goes = consent(&self.preview()) && !interrupt.is_raised();
+        let outcome = if goes { self.archive_and_remove(interrupt, &mut report, listen).await } else { Ok(()) };
         if let Err(error) = self.session.unprotect().await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        report.left = self.session.ready().await;
+        report.left = if goes { self.session.ready().await } else { None };
         self.session.close().await;
         match outcome {
-            Ok(()) => Ok(report),
+            Ok(()) => Ok(goes.then_some(report)),
             Err(error) if report.removed > 0 => {
                 report.stopped = Some(error);
-                Ok(report)
+                Ok(Some(report))
             }
             Err(error) => Err(error),
         }
@@ -283,11 +237,8 @@ impl Removing<'_> {
             }
             report.selected += 1;
             if request.dry_run {
-                listen(Event::Removed {
-                    for_real: false,
-                    seq: read,
-                    message_id: delivery.message.properties.message_id.as_deref(),
-                });
+                let message_id = delivery.message.properties.message_id.clone();
+                tell(Line { seq: read, message_id, target: None, outcome: Outcome::WouldRemove }, report, listen);
                 self.saver.stay(self.reading.deliveries(), delivery).await?;
                 continue;
             }
@@ -326,9 +277,8 @@ impl Removing<'_> {
             .map(|(seq, Delivery { message, receipt })| ((seq, message.properties.message_id), receipt))
             .unzip();
         self.reading.deliveries().acknowledge(receipts).await?;
-        report.removed += removed.len() as u64;
         for (seq, message_id) in removed {
-            listen(Event::Removed { for_real: true, seq, message_id: message_id.as_deref() });
+            tell(Line { seq, message_id, target: None, outcome: Outcome::Removed }, report, listen);
         }
         Ok(())
     }
@@ -343,4 +293,10 @@ impl Removing<'_> {
         // What could not be saved keeps nothing else from going back in order.
         saved.and(self.purge.session.give_back(self.reading.into_deliveries()).await)
     }
+}
+
+/// Counts and tells what became of a message.
+fn tell(line: Line, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) {
+    report.count(&line.outcome);
+    listen(Event::Settled(&line));
 }

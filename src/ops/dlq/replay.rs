@@ -13,6 +13,7 @@ use moving::Moving;
 use super::{
     probe,
     reading::{Hold, Reading},
+    run::{Event, Report},
     session::{Assumption, Error, Purpose, Save, Session},
     target::{Address, Targets, To},
     terms::Wish,
@@ -49,54 +50,6 @@ pub struct Request {
     pub timeout: Duration,
 }
 
-/// What happens during a run.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// Something to know before or while it runs.
-    Warning(String),
-    /// A temporary policy of that name lifts the delivery limit while the run lasts.
-    Guarded(&'a str),
-    /// One message is settled.
-    Settled(&'a Line),
-    /// So many of the set were read.
-    Read {
-        /// Messages read.
-        read: u64,
-    },
-    /// The broker takes no messages for now, or takes them again.
-    Blocked(Option<&'a str>),
-}
-
-/// What became of one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Its place in the queue, counted from 1.
-    pub seq: u64,
-    /// Its `message_id`.
-    pub message_id: Option<String>,
-    /// Where it went or would have gone.
-    pub target: Option<Address>,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What can become of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its copy is safe at the target and it is removed here.
-    Replayed,
-    /// It has a target that exists; this run moves nothing.
-    WouldReplay,
-    /// It stays: it has nowhere to go.
-    Skipped(String),
-    /// It stays: its target routed it nowhere.
-    Returned(String),
-    /// It stays: its target refused it, and may have got a copy elsewhere.
-    Refused,
-    /// It stays: whether its copy arrived is not known.
-    Unknown(String),
-}
-
 /// One row of the pre-flight.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -123,37 +76,6 @@ pub struct Preflight {
     pub rotates: bool,
     /// Consumers that read this queue at the same time.
     pub consumers: u64,
-}
-
-/// How a run ended.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// The run's id.
-    pub run: String,
-    /// Messages that were meant.
-    pub selected: u64,
-    /// Moved.
-    pub replayed: u64,
-    /// Kept because they have nowhere to go.
-    pub skipped: u64,
-    /// Kept because their target routed them nowhere.
-    pub returned: u64,
-    /// Kept because their target refused them.
-    pub refused: u64,
-    /// Kept, and perhaps at their target as well.
-    pub unknown: u64,
-    /// Messages ready in the queue afterwards; `None` is unknown.
-    pub left: Option<u64>,
-    /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
-    pub saved: u64,
-    /// What ended the run early.
-    pub stopped: Option<Error>,
-    /// Nothing was moved: it was only to be said what would become of each.
-    pub dry_run: bool,
-    /// The operator ended it.
-    pub interrupted: bool,
-    /// Selecting expressions that failed on a message, which counts as not selected.
-    pub undecided: u64,
 }
 
 /// How much may be on its way to the targets at once.

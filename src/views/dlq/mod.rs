@@ -1,8 +1,9 @@
 //! What the commands on dead letters show.
 
 pub mod list;
-pub mod purge;
-pub mod replay;
+mod purge;
+mod replay;
+pub mod run;
 pub mod show;
 
 use super::counted;

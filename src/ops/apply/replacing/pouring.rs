@@ -7,7 +7,8 @@ use crate::{
     message::selector::Selector,
     ops::dlq::{
         self, Save, To,
-        replay::{self, Replay, Report},
+        replay::{self, Replay},
+        run::Report,
     },
     topology::{expand::kind, order::dead_letters, spec::ExchangeSpec},
 };
@@ -30,7 +31,7 @@ impl Replacing<'_> {
         let report = Box::pin(replay.run(interrupt, |_| true, &mut |_| ())).await.map_err(failed)?;
         // Interrupted before anything was moved.
         let report = report.unwrap_or(Report { interrupted: true, ..Report::default() });
-        let stayed = report.skipped + report.returned + report.refused + report.unknown;
+        let stayed = report.stayed();
         match report.stopped {
             Some(error) => Err(Undone::Kept(format!("messages of {queue} could not be moved: {error}"))),
             None if stayed > 0 => {

@@ -9,13 +9,14 @@ use std::{collections::VecDeque, time::Duration};
 use tokio::time::Instant;
 
 use self::proof::Proof;
-use super::{Event, Line, Outcome, Replay, Report};
+use super::Replay;
 use crate::{
     broker::{self, Deliveries, Delivery, Letter, Publisher, Receipt},
     interrupt::Interrupt,
     message::{Message, travel},
     ops::dlq::{
         reading::Reading,
+        run::{Event, Line, Outcome, Report},
         saver::Saver,
         session::Error,
         target::{self, Address, Standing, Targets, To},
@@ -192,7 +193,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// One message of the set: sent on its way, or kept.
     async fn take(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
         self.read += 1;
-        (self.listen)(Event::Read { read: self.read });
+        (self.listen)(Event::Read(self.read));
         match self.replay.is_meant(&delivery.message) {
             Some(true) => (),
             Some(false) => return self.stay(reading, delivery).await,
@@ -320,14 +321,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     }
 
     fn tell(&mut self, line: Line) {
-        match &line.outcome {
-            Outcome::Replayed => self.report.replayed += 1,
-            Outcome::WouldReplay => (),
-            Outcome::Skipped(_) => self.report.skipped += 1,
-            Outcome::Returned(_) => self.report.returned += 1,
-            Outcome::Refused => self.report.refused += 1,
-            Outcome::Unknown(_) => self.report.unknown += 1,
-        }
+        self.report.count(&line.outcome);
         (self.listen)(Event::Settled(&line));
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     ops::dlq::{
         Custody,
         reading::{Hold, Reading},
-        replay::{Event, FIRST_BYTES, Preflight, Row},
+        replay::{FIRST_BYTES, Preflight, Row},
+        run::Event,
         session::Error,
         target::{self, Address, Standing},
     },

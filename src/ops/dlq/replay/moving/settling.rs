@@ -10,7 +10,7 @@ use crate::{
     broker::{self, Deliveries, Fate},
     ops::dlq::{
         reading::Reading,
-        replay::{Event, Line, Outcome},
+        run::{Event, Line, Outcome},
         session::Error,
         target::Standing,
     },

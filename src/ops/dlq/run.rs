@@ -1,0 +1,116 @@
+//! What a run over messages tells while it goes, and what it comes to: the same for replay, purge and restore.
+
+use std::path::PathBuf;
+
+use super::{Address, Error};
+
+/// What happens during a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Something to know before or while it runs.
+    Warning(String),
+    /// A temporary policy of that name lifts the delivery limit while the run lasts.
+    Guarded(&'a str),
+    /// So many messages of the set were read.
+    Read(u64),
+    /// One message is settled.
+    Settled(&'a Line),
+    /// The broker takes no messages for now, or takes them again.
+    Blocked(Option<&'a str>),
+}
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its place among those that were read, counted from 1.
+    pub seq: u64,
+    /// Its `message_id`.
+    pub message_id: Option<String>,
+    /// Where it went or would have gone; nowhere, when it is removed.
+    pub target: Option<Address>,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What can become of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its copy is safe at the target and it is removed where it was.
+    Replayed,
+    /// It has a target that exists; this run moves nothing.
+    WouldReplay,
+    /// It is removed for good.
+    Removed,
+    /// It is selected; this run removes nothing.
+    WouldRemove,
+    /// It stays: it has nowhere to go.
+    Skipped(String),
+    /// It stays: its target routed it nowhere.
+    Returned(String),
+    /// It stays: its target refused it, and may have got a copy elsewhere.
+    Refused,
+    /// It stays: whether its copy arrived is not known.
+    Unknown(String),
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The run's id; empty where it could not begin.
+    pub run: String,
+    /// Messages that were meant.
+    pub selected: u64,
+    /// Moved.
+    pub replayed: u64,
+    /// Removed for good.
+    pub removed: u64,
+    /// Kept because they have nowhere to go.
+    pub skipped: u64,
+    /// Kept because their target routed them nowhere.
+    pub returned: u64,
+    /// Kept because their target refused them.
+    pub refused: u64,
+    /// Kept, and perhaps at their target as well.
+    pub unknown: u64,
+    /// Messages ready in the queue afterwards; `None` is unknown.
+    pub left: Option<u64>,
+    /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
+    pub saved: u64,
+    /// The archive, where one was written: it holds every message that was removed, and perhaps some that were not.
+    pub archive: Option<PathBuf>,
+    /// What ended the run early.
+    pub stopped: Option<Error>,
+    /// Nothing was changed: it was only to be said what would become of each.
+    pub dry_run: bool,
+    /// The operator ended it.
+    pub interrupted: bool,
+    /// Selecting expressions that failed on a message, which counts as not selected.
+    pub undecided: u64,
+}
+
+impl Report {
+    /// Counts what became of a message, in a run that changes something.
+    pub fn count(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Replayed => self.replayed += 1,
+            Outcome::Removed => self.removed += 1,
+            Outcome::WouldReplay | Outcome::WouldRemove => (),
+            Outcome::Skipped(_) => self.skipped += 1,
+            Outcome::Returned(_) => self.returned += 1,
+            Outcome::Refused => self.refused += 1,
+            Outcome::Unknown(_) => self.unknown += 1,
+        }
+    }
+
+    /// Selected messages that are where they were, and perhaps elsewhere too.
+    #[must_use]
+    pub fn stayed(&self) -> u64 {
+        self.skipped + self.returned + self.refused + self.unknown
+    }
+
+    /// Messages that the run has done its work on; in a dry run those that it would have.
+    #[must_use]
+    pub fn done(&self) -> u64 {
+        if self.dry_run { self.selected.saturating_sub(self.stayed()) } else { self.replayed + self.removed }
+    }
+}
