@@ -47,6 +47,19 @@ fn every_run_over_dead_letters_ends_its_lines_with_a_summary() {
 }
 
 #[test]
+fn what_cannot_be_stripped_or_kept_is_wrong_usage() {
+    for (flag, name, because) in [
+        ("--keep", "user_id", "user_id cannot be kept: the broker closes the channel"),
+        ("--strip", "message_id", "message_id is a property"),
+        ("--strip", "x-evbus-run", "x-evbus-run cannot be stripped"),
+        ("--strip", "a*b", "names no header"),
+    ] {
+        let done = evbus(["dlq", "replay", "q", "--yes", flag, name]).done().ends_with(2);
+        assert!(done.err().contains(because) && done.err().contains("hint:"), "{}", done.whole());
+    }
+}
+
+#[test]
 fn a_value_that_can_never_be_meant_is_wrong_usage() {
     for command in ["show", "replay", "purge"] {
         let done = evbus(["dlq", command, "q", "--limit", "0"]).done().ends_with(2);

@@ -1,7 +1,7 @@
 //! What the README shows is what the program says. `BLESS=1` renews the blocks.
 //!
-//! A block stands between `<!-- help: dlq replay -->`, `<!-- exit codes -->`, `<!-- commands -->` or `<!-- rules -->` and
-//! `<!-- end -->`.
+//! A block stands between `<!-- help: dlq replay -->`, `<!-- exit codes -->`, `<!-- commands -->`, `<!-- rules -->` or
+//! `<!-- travels -->` and `<!-- end -->`.
 
 use std::fmt::Write as _;
 
@@ -9,6 +9,7 @@ use clap::CommandFactory;
 use evbus::{
     cli::Cli,
     exit::Exit,
+    message::travel::LEFT_BEHIND,
     topology::{argument::ARGUMENTS, file::schema, lint::RULES},
 };
 
@@ -35,6 +36,14 @@ fn block(what: &str) -> String {
         out.push_str("| rule | level | found |\n|---|---|---|\n");
         for rule in RULES {
             let _ = writeln!(out, "| `{}` | {} | {} |", rule.id, rule.level.word(), rule.finds);
+        }
+    } else if what == "travels" {
+        out.push_str("| does not travel | of | why | kept as |\n|---|---|---|---|\n");
+        for item in LEFT_BEHIND {
+            let names: Vec<String> = item.names.iter().map(|name| format!("`{name}`")).collect();
+            let (names, of) = (names.join(", "), item.of.word());
+            let names = if item.is_property() { format!("{names}, the property") } else { names };
+            let _ = writeln!(out, "| {names} | {of} | {} | {} |", item.why, item.keeps());
         }
     } else if let Some(words) = what.strip_prefix("help: ") {
         let done = evbus(words.split(' ')).and(["--help"]).done().ends_with(0);
@@ -75,7 +84,7 @@ fn its_blocks_are_what_the_program_says() {
     }
     renewed.push_str(rest);
     assert!(
-        ["exit codes", "commands", "rules"].iter().all(|what| renewed.contains(&format!("<!-- {what} -->"))),
+        ["exit codes", "commands", "rules", "travels"].iter().all(|what| renewed.contains(&format!("<!-- {what} -->"))),
         "the README has its blocks"
     );
     same_as("README.md", &renewed);

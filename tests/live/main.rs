@@ -17,6 +17,7 @@ mod dlq_look;
 mod dlq_loss;
 mod dlq_purge;
 mod dlq_replay;
+mod dlq_travel;
 mod doctor;
 mod export;
 mod fidelity;

@@ -5,6 +5,7 @@ mod list;
 mod purge;
 mod replay;
 mod show;
+mod travel;
 
 use clap::Subcommand;
 

@@ -1,6 +1,6 @@
 //! `evbus dlq replay`
 
-use super::{ended, holding::Holding};
+use super::{ended, holding::Holding, travel::Travel};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     ops::dlq::{
@@ -39,10 +39,14 @@ pub struct Args {
 
     #[command(flatten)]
     holding: Holding,
+
+    #[command(flatten)]
+    travel: Travel,
 }
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
+    let rules = args.travel.rules()?;
     if !args.dry_run {
         context.require_consent("replay moves messages")?;
     }
@@ -55,6 +59,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
+        rules,
         follows: false,
         dry_run: args.dry_run,
         owner: context.settings.owner(),

@@ -21,7 +21,11 @@ use super::{
 use crate::{
     broker::{self, Broker, Connection, Window},
     interrupt::Interrupt,
-    message::{Message, selector::Selector, travel},
+    message::{
+        Message,
+        selector::Selector,
+        travel::{self, Rules},
+    },
 };
 
 /// What is to be replayed, and how.
@@ -40,6 +44,8 @@ pub struct Request {
     pub assume: Option<Assumption>,
     /// How many messages may be held unsettled at once; `None` chooses.
     pub window: Option<u16>,
+    /// What travels otherwise than usual.
+    pub rules: Rules,
     /// Also what comes while it runs, until the queue is empty. Nothing is read ahead then, and nobody is asked.
     pub follows: bool,
     /// Only say what would become of each.
@@ -131,7 +137,7 @@ impl<'a> Replay<'a> {
         let wish =
             Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
         let terms = session.terms(&wish, set).await?;
-        for warning in terms.warnings {
+        for warning in request.rules.warnings().into_iter().chain(terms.warnings) {
             listen(Event::Warning(warning));
         }
         if let Some(policy) = &terms.guarded {

@@ -4,7 +4,7 @@ use super::{Replacing, Undone};
 use crate::{
     broker::Broker,
     interrupt::Interrupt,
-    message::selector::Selector,
+    message::{selector::Selector, travel::Rules},
     ops::dlq::{
         self, Save, To,
         replay::{self, Replay},
@@ -65,6 +65,7 @@ async fn prepare<'a>(
         save: Save::Auto,
         assume: None,
         window: None,
+        rules: Rules::default(),
         follows: true,
         dry_run: false,
         owner: owner.to_owned(),

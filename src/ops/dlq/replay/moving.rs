@@ -231,8 +231,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         let Delivery { message, receipt } = delivery;
         let endangered = self.replay.session.would_lose(&message).then(|| Box::new(message.clone()));
         let message_id = message.properties.message_id.clone();
-        let facts =
-            travel::Facts { run: &self.replay.session.run, user: self.replay.publishing.user(), also: &address.also };
+        let facts = travel::Facts {
+            run: &self.replay.session.run,
+            user: self.replay.publishing.user(),
+            also: &address.also,
+            rules: &self.replay.request.rules,
+        };
         let travelling = match self.replay.request.to {
             To::Through(_) => travel::moved(message, facts.user),
             _ => travel::outgoing(message, &facts),
