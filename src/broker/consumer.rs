@@ -13,13 +13,16 @@
 
 use std::{
     collections::{BTreeSet, VecDeque},
+    pin::Pin,
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use futures_util::{StreamExt, future::try_join_all};
 use lapin::{
     options::{
-        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
+        BasicRejectOptions, ConfirmSelectOptions,
     },
     types::{FieldTable, ShortString},
 };
@@ -41,6 +44,9 @@ pub struct Delivery {
     /// The right to settle it.
     pub receipt: Receipt,
 }
+
+/// Comes when the broker has worked off all that was sent before; see [`Deliveries::worked_off`].
+pub type WorkedOff = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// Takes messages from one queue, on a channel of its own.
 ///
@@ -65,6 +71,8 @@ pub struct Deliveries {
     kept_in_all: usize,
     /// This consumer is asked for no more.
     paused: bool,
+    /// The broker has ended this consumer: asked once more, lapin would wait for ever.
+    over: bool,
     cancelled: bool,
 }
 
@@ -88,6 +96,7 @@ impl Deliveries {
             kept: 0,
             kept_in_all: 0,
             paused: false,
+            over: false,
             cancelled: false,
         })
     }
@@ -105,10 +114,14 @@ impl Deliveries {
     }
 
     async fn received(&mut self) -> Result<lapin::message::Delivery, Error> {
-        match self.consumer.next().await {
+        let next = if self.over { None } else { self.consumer.next().await };
+        match next {
             Some(Ok(delivery)) => Ok(delivery),
             Some(Err(error)) => Err(Error::from_lapin(&error)),
-            None => Err(Error::QueueGone { queue: self.queue.clone() }),
+            None => {
+                self.over = true;
+                Err(Error::QueueGone { queue: self.queue.clone() })
+            }
         }
     }
 
@@ -191,12 +204,12 @@ impl Deliveries {
         self.prefetch = prefetch(self.waiting.len()).max(1);
         let generation = self.earlier.len();
         self.consumer = consume(&self.channel, self.patience, &self.queue, generation, self.prefetch).await?;
-        (self.kept, self.paused) = (0, false);
+        (self.kept, self.paused, self.over) = (0, false, false);
         Ok(())
     }
 
-    /// Removes these messages from the queue for good. Returns when the acknowledgements are written; [`Deliveries::end`]
-    /// makes sure that the broker has worked them off.
+    /// Removes these messages from the queue for good. Returns when the acknowledgements are written; that the broker has worked
+    /// them off is known when [`Deliveries::worked_off`] says so, or [`Deliveries::end`] has returned.
     ///
     /// # Errors
     /// When the channel or connection has ended: what was not worked off is still in the queue.
@@ -222,6 +235,21 @@ impl Deliveries {
         let each = try_join_all(tags.into_iter().map(|tag| channel.basic_ack(tag, BasicAckOptions::default())));
         answered(self.patience, each).await?;
         Ok(())
+    }
+
+    /// Asks at once, and comes when the broker has worked off every acknowledgement that was written before: a channel works in order.
+    /// It may be waited for beside other work, and fails when the channel or connection ends first: what was acknowledged may be gone
+    /// then, or still in the queue.
+    pub fn worked_off(&self) -> WorkedOff {
+        let (channel, patience) = (self.channel.clone(), self.patience);
+        // Any answered method would do; this one means nothing to a channel that publishes nothing.
+        let mut asking: WorkedOff =
+            Box::pin(async move { answered(patience, channel.confirm_select(ConfirmSelectOptions::default())).await });
+        // The first poll sends the question.
+        match asking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
+            Poll::Pending => asking,
+        }
     }
 
     /// Refuses a message for good: its queue dead-letters or drops it.
@@ -280,6 +308,9 @@ impl Deliveries {
 
     /// Cancels the consumer and collects what it was sent: once the broker has confirmed, nothing more comes.
     async fn stop(&mut self) -> Result<(), Error> {
+        if self.over {
+            return Ok(());
+        }
         let tag = self.consumer.tag();
         answered(self.patience, self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
         while let Some(delivery) = self.consumer.next().await {

@@ -158,7 +158,7 @@ impl<'a> Purge<'a> {
         self.session.close().await;
         match outcome {
             Ok(()) => Ok(goes.then_some(report)),
-            Err(error) if report.removed > 0 => {
+            Err(error) if report.removed > 0 || report.unknown > 0 => {
                 report.stopped = Some(error);
                 Ok(Some(report))
             }
@@ -276,11 +276,19 @@ impl Removing<'_> {
             .drain(..)
             .map(|(seq, Delivery { message, receipt })| ((seq, message.properties.message_id), receipt))
             .unzip();
-        self.reading.deliveries().acknowledge(receipts).await?;
+        // An acknowledgement that is written is not one that the broker has read.
+        let gone = match self.reading.deliveries().acknowledge(receipts).await {
+            Ok(()) => self.reading.deliveries().worked_off().await,
+            Err(error) => Err(error),
+        };
         for (seq, message_id) in removed {
-            tell(Line { seq, message_id, target: None, outcome: Outcome::Removed }, report, listen);
+            let outcome = match &gone {
+                Ok(()) => Outcome::Removed,
+                Err(error) => Outcome::Unknown(format!("it may be removed, and may still be here: {error}")),
+            };
+            tell(Line { seq, message_id, target: None, outcome }, report, listen);
         }
-        Ok(())
+        gone.map_err(Error::from)
     }
 
     /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.

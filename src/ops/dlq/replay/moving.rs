@@ -1,6 +1,7 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
 mod ahead;
+mod gone;
 mod proof;
 mod settling;
 
@@ -8,7 +9,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use self::proof::Proof;
+use self::{gone::Going, proof::Proof};
 use super::Replay;
 use crate::{
     broker::{self, Deliveries, Delivery, Letter, Publisher, Receipt},
@@ -56,6 +57,8 @@ pub(super) struct Moving<'r, 'a, L> {
     confirmed: Vec<Pending>,
     /// Whether the targets of others have what they confirmed.
     proof: Option<Proof<'r>>,
+    /// Acknowledged; the broker may not have read it yet.
+    going: VecDeque<Going>,
     /// Not arrived, and not to be given back: copies have to take their places.
     endangered: Vec<Delivery>,
     read: u64,
@@ -85,6 +88,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             pending,
             confirmed,
             proof: None,
+            going: VecDeque::new(),
             endangered,
             read: 0,
             tickets: 0,
@@ -155,6 +159,10 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                     continue;
                 }
                 () = proof::answered(&mut self.proof) => {
+                    self.settle(reading, 1).await?;
+                    continue;
+                }
+                () = gone::answered(&mut self.going) => {
                     self.settle(reading, 1).await?;
                     continue;
                 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{
     Moving, Pending,
+    gone::{self, Going, Moved},
     proof::{Answer, Proof},
 };
 use crate::{
@@ -42,6 +43,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     /// Removes the originals of what has been proven to be at its target, and has it proven of what was confirmed meanwhile, if that is
     /// at least so many.
     pub(super) async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
+        self.tell_gone()?;
         if self.proof.as_mut().is_some_and(Proof::is_answered) {
             self.conclude(reading).await?;
         }
@@ -52,7 +54,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         Ok(())
     }
 
-    /// Waits for the proof that is under way, and removes the originals of what is safe.
+    /// Waits for the proof that is under way, and acknowledges the originals of what is safe.
     async fn conclude(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
         let Some(proof) = self.proof.take() else { return Ok(()) };
         let (confirmed, Answer { targets, failed }) = proof.told().await;
@@ -68,6 +70,20 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             }
         }
         self.targets.learn(targets);
+        let (receipts, moved): (Vec<_>, Vec<_>) = safe
+            .into_iter()
+            .map(|Pending { seq, message_id, target, receipt, .. }| (receipt, Moved { seq, message_id, target }))
+            .unzip();
+        let written = reading.deliveries().acknowledge(receipts).await;
+        match &written {
+            Ok(()) => self.going.push_back(Going::new(moved, reading.deliveries().worked_off())),
+            Err(error) => {
+                for Moved { seq, message_id, target } in moved {
+                    self.tell(Line { seq, message_id, target: Some(target), outcome: gone::perhaps_here(error) });
+                }
+            }
+        }
+        let failed = failed.or(written.err());
         if failed.is_some() {
             // Whoever asks next would wait as long for no answer.
             let confirmed = std::mem::take(&mut self.confirmed);
@@ -77,22 +93,10 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             self.remain(reading.deliveries(), receipt, endangered);
             self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
         }
-        let (receipts, moved): (Vec<_>, Vec<_>) = safe
-            .into_iter()
-            .map(|Pending { seq, message_id, target, receipt, .. }| (receipt, (seq, message_id, target)))
-            .unzip();
-        let removed = reading.deliveries().acknowledge(receipts).await;
-        for (seq, message_id, target) in moved {
-            let outcome = match &removed {
-                Ok(()) => Outcome::Replayed,
-                Err(error) => Outcome::Unknown(format!("it is at its target, and perhaps still here: {error}")),
-            };
-            self.tell(Line { seq, message_id, target: Some(target), outcome });
-        }
-        removed?;
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
+    /// Waits for the fate of everything that is on its way, and for its originals to be gone. Each message gets its line, whatever fails.
     pub(super) async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
         while self.publisher.unsettled() > 0 {
             let blocked = self.replay.publishing.blocked().borrow().is_some();
@@ -114,13 +118,12 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                 () = tokio::time::sleep(patience) => self.publisher.give_up("the broker did not confirm in time"),
             }
         }
-        loop {
-            self.acknowledge(reading, 1).await?;
-            if self.proof.is_none() {
-                return Ok(());
-            }
-            self.conclude(reading).await?;
+        let mut outcome = Ok(());
+        while self.proof.is_some() || !self.confirmed.is_empty() {
+            outcome = outcome.and(self.acknowledge(reading, 1).await);
+            outcome = outcome.and(self.conclude(reading).await);
         }
+        outcome.and(self.tell_all_gone().await.map_err(Error::from))
     }
 
     /// Gives back what was read and not settled, and what was never looked at.
