@@ -341,5 +341,11 @@ async fn consume(
     // Counts for the consumers that follow, each for itself.
     answered(patience, channel.basic_qos(prefetch, BasicQosOptions { global: false })).await?;
     let consuming = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
-    answered(patience, consuming).await.map_err(|error| error.needing("read"))
+    answered(patience, consuming).await.map_err(|error| match error {
+        // Broker fact (all series): only classic queues know consumers that are alone; quorum queues serve others beside them.
+        Error::NoPermission { what } if what.contains("in exclusive use") => {
+            Error::ExclusiveConsumer { queue: queue.to_owned() }
+        }
+        error => error.needing("read"),
+    })
 }

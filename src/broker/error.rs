@@ -160,6 +160,12 @@ pub enum Error {
         /// What, in the broker's words.
         what: String,
     },
+    /// A consumer of somebody else has the queue for itself.
+    #[error("{queue} has an exclusive consumer: the broker serves nobody beside it")]
+    ExclusiveConsumer {
+        /// The queue.
+        queue: String,
+    },
     /// The broker takes no messages.
     #[error("the broker takes no messages for now: {reason}")]
     Blocked {

@@ -73,6 +73,9 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
                 "the README lists what each command needs; an administrator sees what a user may do with: rabbitmqctl list_user_permissions USER",
             ),
         ),
+        Error::ExclusiveConsumer { .. } => {
+            ("exclusive_consumer", say("stop that consumer first: evbus queues shows which queues have consumers"))
+        }
         Error::Untrusted { .. } => (
             "untrusted_certificate",
             say("if the broker's certificate comes from an authority of your own, name it: --tls-ca FILE"),

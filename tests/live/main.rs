@@ -25,6 +25,7 @@ mod foreign;
 mod in_place;
 mod limits;
 mod lint;
+mod looking;
 mod ownership;
 mod permissions_apply;
 mod publish;

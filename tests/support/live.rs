@@ -302,7 +302,7 @@ impl Live {
     }
 
     /// Takes so many messages from a queue, or those that there are.
-    fn consume(&self, queue: &str, count: usize) -> Vec<lapin::message::Delivery> {
+    pub fn consume(&self, queue: &str, count: usize) -> Vec<lapin::message::Delivery> {
         self.wait(async {
             let channel = self.connection.create_channel().await.expect("a channel");
             channel.basic_qos(500, BasicQosOptions::default()).await.expect("a prefetch");

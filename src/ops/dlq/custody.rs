@@ -47,6 +47,8 @@ pub struct Custody {
     pub is_bounded: bool,
     /// Only one consumer at a time is served.
     pub single_active: bool,
+    /// What is returned to it cannot be seen for a time (delayed retry, from 4.3 on).
+    pub delays_returned: bool,
     /// The policy definition in force: a temporary policy must repeat it.
     pub definition: Map<String, Value>,
 }
@@ -101,6 +103,11 @@ impl Custody {
             drops_head: bounds.has_length() && drops,
             is_bounded: bounds.has_length(),
             single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
+            delays_returned: kind == Kind::Quorum
+                && version >= Version::new(4, 3, 0)
+                && [arguments.get("x-delayed-retry-type"), policy.get("delayed-retry-type")]
+                    .iter()
+                    .any(|delayed| delayed.is_some_and(|delayed| delayed == "all" || delayed == "returned")),
             definition: policy.clone(),
         }
     }
@@ -154,6 +161,12 @@ impl Custody {
         if self.drops_head {
             warnings.push(
                 "the queue drops its oldest messages when it is full: what is looked at while others arrive can be dropped when it goes back"
+                    .to_owned(),
+            );
+        }
+        if self.delays_returned {
+            warnings.push(
+                "the queue delays what is returned to it: what is looked at and stays is there again when its delay is over, and nobody sees it before"
                     .to_owned(),
             );
         }
@@ -219,6 +232,21 @@ mod tests {
         let default = queue(Version::new(4, 3, 6), &json!({}), &json!({}));
         assert_eq!(default.of_return(&delivered(20)), Return::Free);
         assert_eq!(default.of_return(&delivered(21)), Return::Fatal);
+    }
+
+    #[test]
+    fn what_is_returned_is_delayed_from_4_3_on_where_all_or_returned_messages_are() {
+        let (old, new) = (Version::new(4, 2, 0), Version::new(4, 3, 0));
+        for (arguments, policy) in [
+            (json!({"x-delayed-retry-type": "all"}), json!({})),
+            (json!({"x-delayed-retry-type": "returned"}), json!({})),
+            (json!({"x-delayed-retry-type": "failed"}), json!({"delayed-retry-type": "all"})),
+        ] {
+            let delays = |version| queue(version, &arguments, &policy).delays_returned;
+            assert!(delays(new) && !delays(old), "{arguments} {policy}");
+            assert_eq!(queue(new, &arguments, &policy).warnings().len(), 1);
+        }
+        assert!(!queue(new, &json!({"x-delayed-retry-type": "failed"}), &json!({})).delays_returned);
     }
 
     #[test]
