@@ -377,6 +377,7 @@ json\t'For programs: one document, or one object per line'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l yes -d 'Answer yes to every question'
@@ -420,6 +421,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l dry-run -d 'Only show what would go where'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l yes -d 'Answer yes to every question'
@@ -462,6 +464,7 @@ always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-archive -d 'Keep no copy: what is removed cannot be had back'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l dry-run -d 'Only show what would be removed'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l yes -d 'Answer yes to every question'

@@ -1,7 +1,7 @@
 //! One operator at a time, on a queue or on a whole topology: an exclusive queue that lives as long as the connection of the run that holds it.
 
 use crate::{
-    broker::{Broker, Connection, Error},
+    broker::{Broker, Connection, Error, management::QueueInfo},
     message::{Field, Table},
     topology::spec::QueueSpec,
 };
@@ -67,6 +67,11 @@ pub async fn release(connection: &Connection, queue: &str) {
     let _ = connection.delete_queue(&name(queue)).await;
 }
 
+/// Who holds the lock of a queue, if anybody does and the broker tells.
+pub async fn holder_of(broker: &Broker, queue: &str) -> Option<Holder> {
+    found(broker, &name(queue)).await.as_ref().map(read)
+}
+
 /// An id for a run: when it began, and enough chance to be one of its own.
 #[must_use]
 pub fn run_id() -> String {
@@ -85,8 +90,15 @@ fn name(queue: &str) -> String {
 }
 
 async fn holder(broker: &Broker, lock: &str) -> Holder {
-    let Ok(Some(queue)) = broker.management().queue(broker.vhost(), lock).await else { return Holder::default() };
-    let text = |key: &str| queue.arguments.get(key).and_then(|value| value.as_str()).map(str::to_owned);
+    found(broker, lock).await.as_ref().map(read).unwrap_or_default()
+}
+
+async fn found(broker: &Broker, lock: &str) -> Option<QueueInfo> {
+    broker.management().queue(broker.vhost(), lock).await.ok().flatten()
+}
+
+fn read(lock: &QueueInfo) -> Holder {
+    let text = |key: &str| lock.arguments.get(key).and_then(|value| value.as_str()).map(str::to_owned);
     Holder { run: text("x-evbus-run"), owner: text("x-evbus-owner"), since_at: text("x-evbus-since") }
 }
 

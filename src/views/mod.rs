@@ -1,6 +1,7 @@
 //! WHAT IS SEEN: events and reports become words, tables and JSON.
 
 pub mod apply;
+mod bounds;
 pub mod demo;
 pub mod dlq;
 pub mod doctor;

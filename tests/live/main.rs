@@ -12,6 +12,7 @@ mod cluster;
 mod connection;
 mod consent;
 mod demo;
+mod dlq_explain;
 mod dlq_hold;
 mod dlq_look;
 mod dlq_loss;

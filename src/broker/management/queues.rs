@@ -60,6 +60,15 @@ pub struct QueueInfo {
     /// Consumers.
     #[serde(deserialize_with = "lenient::count")]
     pub consumers: Option<u64>,
+    /// The consumer that has a classic queue to itself, by its tag, as last sampled.
+    #[serde(rename = "exclusive_consumer_tag", deserialize_with = "lenient::text")]
+    pub exclusive_consumer: Option<String>,
+    /// Which version of its kind a classic queue is; up to 3.11 told within `backing`.
+    #[serde(rename = "storage_version", deserialize_with = "lenient::count")]
+    pub storage: Option<u64>,
+    /// How a classic queue keeps its messages, up to 3.13.
+    #[serde(rename = "backing_queue_status", deserialize_with = "lenient::object")]
+    pub backing: Map<String, Value>,
     /// `running`, `down`, …
     #[serde(deserialize_with = "lenient::text")]
     pub state: Option<String>,
@@ -101,6 +110,12 @@ impl QueueInfo {
             (Some(online), Some(leader)) => !online.iter().any(|node| node.as_str() == Some(leader)),
             (online, leader) => online.is_some() && leader.is_none(),
         }
+    }
+
+    /// Which version of its kind a classic queue is.
+    #[must_use]
+    pub fn storage_version(&self) -> Option<u64> {
+        self.storage.or_else(|| self.backing.get("version")?.as_u64())
     }
 
     /// Messages per second that were published to it lately; unknown where no statistics are. Broker fact (measured on 3.10, 4.0 and 4.3):

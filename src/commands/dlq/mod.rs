@@ -1,5 +1,6 @@
 //! `evbus dlq`: dead letters.
 
+mod explain;
 mod holding;
 mod list;
 mod purge;

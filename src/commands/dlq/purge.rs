@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::{ended, holding::Holding};
+use super::{
+    ended,
+    explain::{self, Explain},
+    holding::Holding,
+};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     ops::dlq::purge::{Purge, Request},
@@ -38,11 +42,14 @@ pub struct Args {
 
     #[command(flatten)]
     holding: Holding,
+
+    #[command(flatten)]
+    explain: Explain,
 }
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
-    if !args.dry_run {
+    if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("purge removes messages")?;
     }
     let broker = context.broker_of_bus()?;
@@ -58,6 +65,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         dry_run: args.dry_run,
         owner: context.settings.owner(),
     };
+    if args.explain.is_asked() {
+        return explain::run(&broker, request.intent(), context).await;
+    }
     let view = View::new(&mut context.terminal, Verb::Purge, &args.queue, broker.identity());
     let purge = match Purge::prepare(&broker, request, &mut |event| view.event(event)).await {
         Ok(purge) => purge,

@@ -1,6 +1,11 @@
 //! `evbus dlq replay`
 
-use super::{ended, holding::Holding, travel::Travel};
+use super::{
+    ended,
+    explain::{self, Explain},
+    holding::Holding,
+    travel::Travel,
+};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     ops::dlq::{
@@ -41,13 +46,16 @@ pub struct Args {
     holding: Holding,
 
     #[command(flatten)]
+    explain: Explain,
+
+    #[command(flatten)]
     travel: Travel,
 }
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let rules = args.travel.rules()?;
-    if !args.dry_run {
+    if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("replay moves messages")?;
     }
     let broker = context.broker_of_bus()?;
@@ -65,6 +73,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         owner: context.settings.owner(),
         timeout: context.settings.timeout(),
     };
+    if args.explain.is_asked() {
+        return explain::run(&broker, request.intent(), context).await;
+    }
     let view = View::new(&mut context.terminal, Verb::Replay, &args.queue, broker.identity());
     let replay = match Replay::prepare(&broker, request, &mut |event| view.event(event)).await {
         Ok(replay) => replay,

@@ -1,6 +1,9 @@
 //! `evbus dlq show`
 
-use super::holding::Holding;
+use super::{
+    explain::{self, Explain},
+    holding::Holding,
+};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     exit::Exit,
@@ -27,6 +30,9 @@ pub struct Args {
 
     #[command(flatten)]
     holding: Holding,
+
+    #[command(flatten)]
+    explain: Explain,
 }
 
 /// Runs it.
@@ -42,6 +48,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         window: args.holding.window(),
         owner: context.settings.owner(),
     };
+    if args.explain.is_asked() {
+        return explain::run(&broker, request.intent(), context).await;
+    }
     let view = View::new(&mut context.terminal, &args.queue);
     let report = show::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;
     let report = view.finish(report)?;

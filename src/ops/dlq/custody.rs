@@ -4,7 +4,8 @@
 //! from 4.0 to 4.2 every return, with a limit of 20 unless another is set; from 4.3 a `basic.nack` is not counted, but a
 //! message that *arrived* with more attempts than the limit is dropped by any return (the count survives dead-lettering).
 //! A message that would not survive its return is saved first: the limit is lifted by a temporary policy while it goes back,
-//! or a confirmed copy takes its place.
+//! or a confirmed copy takes its place. A quorum queue of 4.3 that delays what is returned (`delayed-retry-type`) shows it again
+//! only when the delay is over.
 
 use serde_json::{Map, Value};
 
@@ -47,8 +48,10 @@ pub struct Custody {
     pub is_bounded: bool,
     /// Only one consumer at a time is served.
     pub single_active: bool,
-    /// What is returned to it cannot be seen for a time (delayed retry, from 4.3 on).
-    pub delays_returned: bool,
+    /// For how many milliseconds at least a message that is given back is out of sight.
+    pub delay: Option<u64>,
+    /// Everything that bounds the queue, and who says so.
+    pub bounds: Bounds,
     /// The policy definition in force: a temporary policy must repeat it.
     pub definition: Map<String, Value>,
 }
@@ -78,36 +81,25 @@ impl Kind {
 }
 
 impl Custody {
-    /// What follows from a queue's arguments and the policy definition in force on it, operator policy included.
+    /// What follows from a queue's arguments and the policies in force on it.
     #[must_use]
-    pub fn of(
-        kind: Kind,
-        version: Version,
-        arguments: &Map<String, Value>,
-        policy: &Map<String, Value>,
-        has_operator_policy: bool,
-    ) -> Custody {
-        let in_force = InForce { policy: Some(""), own: None, operator_policy: None, merged: policy };
+    pub fn of(kind: Kind, version: Version, arguments: &Map<String, Value>, in_force: InForce<'_>) -> Custody {
+        let policy = in_force.merged;
         let bounds = Bounds::of(kind.queue_type(), version, arguments, in_force);
-        // Before 4.0 a negative limit is no freedom: the first return kills.
-        let limits = |limit: &i64| *limit >= 0 || version < Version::new(4, 0, 0);
-        let by_operator = has_operator_policy && policy.contains_key("delivery-limit");
+        let by_operator = in_force.operator_policy.is_some() && policy.contains_key("delivery-limit");
         let is_fixed = by_operator || arguments.contains_key("x-delivery-limit");
         let drops = bounds.overflow.as_ref().is_some_and(|overflow| overflow.value == Overflow::DropHead);
         Custody {
             kind,
             version,
-            limit: bounds.delivery_limit.as_ref().map(|limit| limit.value).filter(limits),
+            limit: in_force_of(&bounds, version),
             can_raise: !is_fixed,
             ttl: bounds.message_ttl.as_ref().and_then(|ttl| i64::try_from(ttl.value.as_millis()).ok()),
             drops_head: bounds.has_length() && drops,
             is_bounded: bounds.has_length(),
             single_active: arguments.get("x-single-active-consumer") == Some(&Value::Bool(true)),
-            delays_returned: kind == Kind::Quorum
-                && version >= Version::new(4, 3, 0)
-                && [arguments.get("x-delayed-retry-type"), policy.get("delayed-retry-type")]
-                    .iter()
-                    .any(|delayed| delayed.is_some_and(|delayed| delayed == "all" || delayed == "returned")),
+            delay: (kind == Kind::Quorum).then(|| delay_of_returns(version, arguments, policy)).flatten(),
+            bounds,
             definition: policy.clone(),
         }
     }
@@ -115,12 +107,10 @@ impl Custody {
     /// What is assumed of a queue when the management API cannot be asked (`--assume`).
     #[must_use]
     pub fn assumed(kind: Kind, version: Version, limit: Option<i64>) -> Custody {
-        let mut custody = Custody::of(kind, version, &Map::new(), &Map::new(), false);
-        if kind == Kind::Quorum && limit.is_some() {
-            custody.limit = limit.filter(|limit| *limit >= 0 || version < Version::new(4, 0, 0));
-        }
-        custody.can_raise = false;
-        custody
+        let (nothing, named) = (Map::new(), limit.map(|limit| ("x-delivery-limit".to_owned(), limit.into())));
+        let arguments = named.into_iter().collect();
+        let in_force = InForce { policy: None, own: None, operator_policy: None, merged: &nothing };
+        Custody { can_raise: false, ..Custody::of(kind, version, &arguments, in_force) }
     }
 
     /// What giving this message back does to it.
@@ -164,11 +154,10 @@ impl Custody {
                     .to_owned(),
             );
         }
-        if self.delays_returned {
-            warnings.push(
-                "the queue delays what is returned to it: what is looked at and stays is there again when its delay is over, and nobody sees it before"
-                    .to_owned(),
-            );
+        if let Some(delay) = self.delay {
+            warnings.push(format!(
+                "the queue delays what is returned to it: what is looked at and stays is out of sight for {delay} ms or more"
+            ));
         }
         warnings
     }
@@ -188,6 +177,24 @@ impl Custody {
     }
 }
 
+/// The delivery limit that counts.
+fn in_force_of(bounds: &Bounds, version: Version) -> Option<i64> {
+    // Before 4.0 a negative limit is no freedom: the first return kills.
+    let limits = |limit: &i64| *limit >= 0 || version < Version::new(4, 0, 0);
+    bounds.delivery_limit.as_ref().map(|limit| limit.value).filter(limits)
+}
+
+/// How long a quorum queue keeps back what is returned to it, where it does.
+fn delay_of_returns(version: Version, arguments: &Map<String, Value>, policy: &Map<String, Value>) -> Option<u64> {
+    if version < Version::new(4, 3, 0) {
+        return None;
+    }
+    // Which of the two wins is not known: either may.
+    let said = |key: &str| [arguments.get(&format!("x-{key}")), policy.get(key)].into_iter().flatten();
+    let delays = said("delayed-retry-type").any(|kind| matches!(kind.as_str(), Some("all" | "returned")));
+    delays.then(|| said("delayed-retry-min").filter_map(Value::as_u64).max().unwrap_or(0))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -197,7 +204,9 @@ mod tests {
 
     fn queue(version: Version, arguments: &Value, policy: &Value) -> Custody {
         let map = |value: &Value| value.as_object().cloned().unwrap_or_default();
-        Custody::of(Kind::Quorum, version, &map(arguments), &map(policy), false)
+        let merged = map(policy);
+        let in_force = InForce { policy: Some("p"), own: None, operator_policy: None, merged: &merged };
+        Custody::of(Kind::Quorum, version, &map(arguments), in_force)
     }
 
     fn delivered(count: i64) -> Message {
@@ -242,16 +251,26 @@ mod tests {
             (json!({"x-delayed-retry-type": "returned"}), json!({})),
             (json!({"x-delayed-retry-type": "failed"}), json!({"delayed-retry-type": "all"})),
         ] {
-            let delays = |version| queue(version, &arguments, &policy).delays_returned;
+            let delays = |version| queue(version, &arguments, &policy).delay.is_some();
             assert!(delays(new) && !delays(old), "{arguments} {policy}");
             assert_eq!(queue(new, &arguments, &policy).warnings().len(), 1);
         }
-        assert!(!queue(new, &json!({"x-delayed-retry-type": "failed"}), &json!({})).delays_returned);
+        let least = json!({"x-delayed-retry-type": "all", "x-delayed-retry-min": 1500});
+        assert_eq!(queue(new, &least, &json!({})).delay, Some(1500));
+        assert!(!queue(new, &json!({"x-delayed-retry-type": "failed"}), &json!({})).delay.is_some());
     }
 
     #[test]
     fn a_limit_set_by_an_argument_cannot_be_raised_by_a_policy() {
         assert!(!queue(Version::new(4, 0, 5), &json!({"x-delivery-limit": 5}), &json!({})).can_raise);
         assert!(queue(Version::new(4, 0, 5), &json!({}), &json!({"delivery-limit": 5})).can_raise);
+    }
+
+    #[test]
+    fn an_assumed_limit_is_in_force_and_cannot_be_lifted() {
+        let assumed = |kind, limit| Custody::assumed(kind, Version::new(4, 0, 5), limit);
+        assert_eq!((assumed(Kind::Quorum, Some(3)).limit, assumed(Kind::Quorum, None).limit), (Some(3), Some(20)));
+        assert_eq!((assumed(Kind::Quorum, Some(-1)).limit, assumed(Kind::Classic, None).limit), (None, None));
+        assert!(!assumed(Kind::Quorum, None).can_raise);
     }
 }

@@ -2,7 +2,9 @@
 
 mod archive;
 mod custody;
+pub mod explain;
 mod guard;
+mod intent;
 pub mod list;
 mod probe;
 pub mod purge;
@@ -17,9 +19,11 @@ mod target;
 mod terms;
 
 pub use custody::{Custody, Kind, Return};
+pub use intent::{Intent, Scope};
 pub use probe::may_publish;
 pub use session::{Assumption, Error, Facts, Save};
 pub use target::{Address, To};
+pub use terms::{Closed, Cut, Decision, Way};
 
 /// What is said when a temporary policy could not be removed.
 fn still_there(error: &crate::broker::Error) -> String {

@@ -18,6 +18,18 @@ pub async fn may_publish(broker: &Broker, exchange: &str, run: &str) -> Result<(
     answer
 }
 
+/// Refuses a run that could not put a single message into a queue.
+///
+/// # Errors
+/// [`Error::NoPermission`] where it could not.
+pub async fn may_write(broker: &Broker, run: &str) -> Result<(), Error> {
+    match may_publish(broker, "", run).await {
+        Err(error @ Error::NoPermission { .. }) => Err(error),
+        // An alarm passes, and the run waits for its end; whatever else it may be, each message tells for itself.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 async fn ask(connection: &Connection, broker: &Broker, exchange: &str, run: &str) -> Result<(), Error> {
     let mut publisher = connection.publisher(Window::default()).await?;
     let nowhere = Letter {

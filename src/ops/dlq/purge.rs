@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     archive::Archive,
+    intent::{Intent, Scope},
     reading::{Hold, Reading},
     run::{Event, Line, Outcome, Report},
     saver::Saver,
@@ -39,6 +40,23 @@ pub struct Request {
     pub dry_run: bool,
     /// Who runs it, `user@host`.
     pub owner: String,
+}
+
+impl Request {
+    /// What it is going to do to the queue.
+    #[must_use]
+    pub fn intent(&self) -> Intent<'_> {
+        let purpose = Purpose {
+            queue: &self.queue,
+            command: "evbus dlq purge",
+            owner: &self.owner,
+            assume: self.assume,
+            gives_back: !self.selector.is_everything() || self.dry_run || self.archives,
+            locks: !self.dry_run,
+        };
+        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
+        Intent { purpose, wish, scope: Scope::of(self.selector.is_everything(), self.limit), writes: false }
+    }
 }
 
 /// What is shown before anything is removed.
@@ -86,21 +104,10 @@ impl<'a> Purge<'a> {
         request: Request,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Purge<'a>, Error> {
-        let gives_back = !request.selector.is_everything() || request.dry_run || request.archives;
-        let purpose = Purpose {
-            queue: &request.queue,
-            command: "evbus dlq purge",
-            owner: &request.owner,
-            assume: request.assume,
-            gives_back,
-            locks: !request.dry_run,
-        };
-        let mut session = Session::open(broker, purpose).await?;
-        let ready = session.facts.ready;
-        let set = if request.selector.is_everything() { request.limit.unwrap_or(u64::MAX).min(ready) } else { ready };
-        let wish =
-            Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        let terms = session.terms(&wish, set).await?;
+        let intent = request.intent();
+        let mut session = Session::open(broker, intent.purpose).await?;
+        let set = intent.scope.set(session.facts.ready);
+        let terms = session.terms(&intent.wish, set).await?;
         for warning in terms.warnings {
             listen(Event::Warning(warning));
         }

@@ -11,6 +11,7 @@ use std::{collections::VecDeque, time::Duration};
 use moving::Moving;
 
 use super::{
+    intent::{Intent, Scope},
     probe,
     reading::{Hold, Reading},
     run::{Event, Report},
@@ -19,7 +20,7 @@ use super::{
     terms::Wish,
 };
 use crate::{
-    broker::{self, Broker, Connection, Window},
+    broker::{Broker, Connection, Window},
     interrupt::Interrupt,
     message::{
         Message,
@@ -54,6 +55,24 @@ pub struct Request {
     pub owner: String,
     /// How long the broker may be silent.
     pub timeout: Duration,
+}
+
+impl Request {
+    /// What it is going to do to the queue.
+    #[must_use]
+    pub fn intent(&self) -> Intent<'_> {
+        let purpose = Purpose {
+            queue: &self.queue,
+            command: "evbus dlq replay",
+            owner: &self.owner,
+            assume: self.assume,
+            gives_back: self.dry_run || !self.selector.is_everything(),
+            locks: !self.dry_run,
+        };
+        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
+        let scope = if self.follows { Scope::Endless } else { Scope::of(self.selector.is_everything(), self.limit) };
+        Intent { purpose, wish, scope, writes: matches!(self.to, To::Source | To::Queue(_)) }
+    }
 }
 
 /// One row of the pre-flight.
@@ -112,31 +131,14 @@ impl<'a> Replay<'a> {
         request: Request,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Replay<'a>, Error> {
-        let gives_back = request.dry_run || !request.selector.is_everything();
-        let purpose = Purpose {
-            queue: &request.queue,
-            command: "evbus dlq replay",
-            owner: &request.owner,
-            assume: request.assume,
-            gives_back,
-            locks: !request.dry_run,
-        };
-        let mut session = Session::open(broker, purpose).await?;
-        let ready = session.facts.ready;
-        let set = if request.follows {
-            u64::MAX
-        } else if request.selector.is_everything() {
-            request.limit.unwrap_or(u64::MAX).min(ready)
-        } else {
-            ready
-        };
+        let intent = request.intent();
+        let mut session = Session::open(broker, intent.purpose).await?;
+        let set = intent.scope.set(session.facts.ready);
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
-        if set > 0 && matches!(request.to, To::Source | To::Queue(_)) {
-            may_write(broker, &session.run).await?;
+        if set > 0 && intent.writes {
+            probe::may_write(broker, &session.run).await?;
         }
-        let wish =
-            Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        let terms = session.terms(&wish, set).await?;
+        let terms = session.terms(&intent.wish, set).await?;
         for warning in request.rules.warnings().into_iter().chain(terms.warnings) {
             listen(Event::Warning(warning));
         }
@@ -240,14 +242,5 @@ impl<'a> Replay<'a> {
             return Some(false);
         }
         self.request.selector.matches(&self.session.queue, message)
-    }
-}
-
-/// Refuses a run that could not put a single message into a queue.
-async fn may_write(broker: &Broker, run: &str) -> Result<(), broker::Error> {
-    match probe::may_publish(broker, "", run).await {
-        Err(error @ broker::Error::NoPermission { .. }) => Err(error),
-        // An alarm passes, and the run waits for its end; whatever else it may be, each message tells for itself.
-        Ok(()) | Err(_) => Ok(()),
     }
 }

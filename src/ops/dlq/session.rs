@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Custody, Kind, Return, guard::Guard};
+use super::{Custody, Kind, Return, guard::Guard, terms::Closed};
 use crate::{
     broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
     message::Message,
     nearest,
     ops::lock::{self, Holder, Lock},
+    topology::bounds::InForce,
 };
 
 /// Why a run over a queue could not start or go on.
@@ -44,8 +45,8 @@ pub enum Error {
         queue: String,
         /// Its delivery limit.
         limit: i64,
-        /// Why no way of saving is open; `None` where none was wanted.
-        because: Option<String>,
+        /// Why no way of saving is open; empty where none was wanted.
+        because: Vec<String>,
     },
     /// Nothing is ever taken from a stream.
     #[error("{queue} is a stream: nothing can be taken from it")]
@@ -94,6 +95,15 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// That messages of that queue could be lost, for these ways are closed.
+    pub(super) fn would_spend(queue: &str, facts: &Facts, closed: Vec<Closed>) -> Error {
+        let limit = facts.custody.as_ref().and_then(|custody| custody.limit).unwrap_or_default();
+        let because = closed.into_iter().map(|closed| closed.because).collect();
+        Error::WouldSpend { queue: queue.to_owned(), limit, because }
+    }
+}
+
 /// How a message that would not survive being given back is saved (`--save`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Save {
@@ -118,16 +128,22 @@ pub struct Assumption {
 }
 
 /// What is known of the queue at the start of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// What holding a message costs; `None` where nobody could say.
     pub custody: Option<Custody>,
+    /// Whether that is told by the broker, and not assumed.
+    pub is_told: bool,
     /// Messages ready to be delivered.
     pub ready: u64,
     /// Messages that others hold; `None` is unknown.
     pub unacked: Option<u64>,
     /// Consumers of others.
     pub consumers: u64,
+    /// One of them has the queue to itself.
+    pub exclusive: bool,
+    /// Which version of its kind a classic queue is; `None` is unknown.
+    pub storage: Option<u64>,
     /// Bytes of a body on average; `None` is unknown.
     pub average: Option<u64>,
 }
@@ -179,48 +195,82 @@ pub struct Purpose<'a> {
     pub locks: bool,
 }
 
+/// What could be learnt of a queue, before anything is locked or held.
+pub struct Learnt {
+    /// The connection that asked.
+    pub consuming: Connection,
+    /// What is known.
+    pub facts: Facts,
+    /// Why the management API did not say more, where nothing was assumed instead.
+    blind: Option<broker::Error>,
+}
+
+impl Learnt {
+    /// Connects and learns about the queue.
+    ///
+    /// # Errors
+    /// [`Error::NoQueue`], or when the broker cannot be asked.
+    pub async fn of(broker: &Broker, purpose: Purpose<'_>) -> Result<Learnt, Error> {
+        let consuming = broker.connect(purpose.command).await?;
+        let queue = purpose.queue;
+        let Some(passive) = consuming.look_up(queue).await? else {
+            let nearest = nearest_queue(broker, queue).await;
+            return Err(Error::NoQueue { queue: queue.to_owned(), nearest });
+        };
+        let mut facts = Facts { ready: passive.ready.into(), consumers: passive.consumers.into(), ..Facts::default() };
+        let mut blind = None;
+        match (known(broker, queue, consuming.version()).await, purpose.assume) {
+            (Ok((custody, found)), _) => {
+                facts.exclusive =
+                    custody.kind == Kind::Classic && facts.consumers > 0 && found.exclusive_consumer.is_some();
+                facts.custody = Some(custody);
+                facts.is_told = true;
+                facts.unacked = found.unacked;
+                facts.average = found.bytes.zip(found.total).and_then(|(bytes, total)| bytes.checked_div(total));
+                facts.storage = found.storage_version();
+            }
+            (Err(_), Some(assumed)) => {
+                facts.custody = Some(Custody::assumed(assumed.kind, consuming.version(), assumed.limit));
+            }
+            (Err(source), None) => blind = Some(source),
+        }
+        Ok(Learnt { consuming, facts, blind })
+    }
+
+    /// Refuses what cannot go well on such a queue.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn admit(&mut self, purpose: Purpose<'_>) -> Result<(), Error> {
+        let queue = purpose.queue.to_owned();
+        match self.blind.take() {
+            Some(source) if purpose.gives_back => return Err(Error::Blind { queue, source }),
+            // Nothing is given back unless something goes wrong; then the worst there is is right to expect.
+            Some(_) => self.facts.custody = Some(Custody::assumed(Kind::Quorum, self.consuming.version(), None)),
+            None => (),
+        }
+        let Facts { custody, consumers, exclusive, .. } = &self.facts;
+        match custody {
+            Some(custody) if custody.kind == Kind::Stream => Err(Error::Stream { queue }),
+            Some(custody) if custody.single_active && *consumers > 0 => {
+                Err(Error::SingleActive { queue, consumers: *consumers })
+            }
+            _ if *exclusive => Err(broker::Error::ExclusiveConsumer { queue }.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<'a> Session<'a> {
     /// Connects, learns about the queue and locks it.
     ///
     /// # Errors
     /// Every way in which a run is refused before anything is held.
     pub async fn open(broker: &'a Broker, purpose: Purpose<'_>) -> Result<Session<'a>, Error> {
-        let consuming = broker.connect(purpose.command).await?;
+        let mut learnt = Learnt::of(broker, purpose).await?;
+        learnt.admit(purpose)?;
+        let Learnt { consuming, facts, .. } = learnt;
         let queue = purpose.queue.to_owned();
-        let Some(passive) = consuming.look_up(&queue).await? else {
-            let nearest = nearest_queue(broker, &queue).await;
-            return Err(Error::NoQueue { queue, nearest });
-        };
-        let mut facts = Facts {
-            custody: None,
-            ready: passive.ready.into(),
-            unacked: None,
-            consumers: passive.consumers.into(),
-            average: None,
-        };
-        match known(broker, &queue, consuming.version()).await {
-            Ok((custody, found)) => {
-                facts.custody = Some(custody);
-                facts.unacked = found.unacked;
-                facts.average = found.bytes.zip(found.total).and_then(|(bytes, total)| bytes.checked_div(total));
-            }
-            Err(source) => match purpose.assume {
-                Some(assumed) => {
-                    facts.custody = Some(Custody::assumed(assumed.kind, consuming.version(), assumed.limit));
-                }
-                None if purpose.gives_back => return Err(Error::Blind { queue, source }),
-                // Nothing is given back unless something goes wrong; then the worst there is is right to expect.
-                None => facts.custody = Some(Custody::assumed(Kind::Quorum, consuming.version(), None)),
-            },
-        }
-        if let Some(custody) = &facts.custody {
-            if custody.kind == Kind::Stream {
-                return Err(Error::Stream { queue });
-            }
-            if custody.single_active && facts.consumers > 0 {
-                return Err(Error::SingleActive { queue, consumers: facts.consumers });
-            }
-        }
         let run = lock::run_id();
         let (mut locked, mut unlocked) = (false, false);
         if purpose.locks {
@@ -258,10 +308,12 @@ impl<'a> Session<'a> {
     /// When the channel or connection has ended; the broker returns what was held then.
     pub async fn give_back(&self, deliveries: Deliveries) -> Result<(), Error> {
         let before = self.ready().await.unwrap_or(0);
-        let expected = before + deliveries.end().await?;
-        if self.facts.custody.as_ref().is_some_and(|custody| custody.delays_returned) {
+        let returned = deliveries.end().await?;
+        if self.facts.custody.as_ref().is_some_and(|custody| custody.delay.is_some()) {
+            // What the queue delays it does not count as ready: nothing tells when it has taken it.
             return Ok(());
         }
+        let expected = before + returned;
         let deadline = tokio::time::Instant::now() + SETTLING;
         while self.ready().await.is_some_and(|ready| ready < expected) && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -298,9 +350,19 @@ async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custod
         Some("stream") => Kind::Stream,
         _ => Kind::Classic,
     };
-    let policy = found.effective_policy_definition.clone().unwrap_or_default();
-    let custody = Custody::of(kind, version, &found.arguments, &policy, found.operator_policy.is_some());
-    Ok((custody, found))
+    let merged = found.effective_policy_definition.clone().unwrap_or_default();
+    let policy = found.policy.as_deref();
+    // Which of two policies a value is from, they say themselves; where there is one, it is clear.
+    let own = match policy {
+        Some(name) if found.operator_policy.is_some() => {
+            let policies = broker.management().policies(broker.vhost()).await?;
+            policies.into_iter().find(|policy| policy.name == name).map(|policy| policy.definition)
+        }
+        _ => None,
+    };
+    let operator_policy = found.operator_policy.as_deref();
+    let in_force = InForce { policy, own: own.as_ref(), operator_policy, merged: &merged };
+    Ok((Custody::of(kind, version, &found.arguments, in_force), found))
 }
 
 /// A queue whose name is near one that does not exist.

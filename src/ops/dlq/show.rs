@@ -2,10 +2,11 @@
 
 use super::{
     guard::Guard,
+    intent::{Intent, Scope},
     reading::{Hold, Reading},
     saver::Saver,
     session::{Assumption, Error, Purpose, Save, Session},
-    terms::Wish,
+    terms::{Terms, Wish},
 };
 use crate::{
     broker::{Broker, Delivery},
@@ -31,6 +32,24 @@ pub struct Request {
     pub window: Option<u16>,
     /// Who looks, `user@host`.
     pub owner: String,
+}
+
+impl Request {
+    /// What it is going to do to the queue.
+    #[must_use]
+    pub fn intent(&self) -> Intent<'_> {
+        let purpose = Purpose {
+            queue: &self.queue,
+            command: "evbus dlq show",
+            owner: &self.owner,
+            assume: self.assume,
+            gives_back: true,
+            locks: false,
+        };
+        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: true };
+        let wanted = self.limit.saturating_add(self.skip);
+        Intent { purpose, wish, scope: Scope::of(self.selector.is_everything(), Some(wanted)), writes: false }
+    }
 }
 
 /// What happens during a look.
@@ -89,24 +108,14 @@ pub async fn run(
     interrupt: &Interrupt,
     mut listen: impl FnMut(Event<'_>),
 ) -> Result<Report, Error> {
-    let purpose = Purpose {
-        queue: &request.queue,
-        command: "evbus dlq show",
-        owner: &request.owner,
-        assume: request.assume,
-        gives_back: true,
-        locks: false,
-    };
-    let mut session = Session::open(broker, purpose).await?;
+    let intent = request.intent();
+    let mut session = Session::open(broker, intent.purpose).await?;
     let custody = session.facts.custody.clone();
     let mut report = Report { depth: session.facts.ready, ..Report::default() };
-    let wanted = request.limit.saturating_add(request.skip);
-    let mut set = if request.selector.is_everything() { wanted.min(report.depth) } else { report.depth };
-    let wish =
-        Wish { save: request.save, window: request.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: true };
-    let terms = session.terms(&wish, set).await?;
-    for warning in terms.warnings {
-        listen(Event::Warning(warning));
+    let mut set = intent.scope.set(report.depth);
+    let terms = session.terms(&intent.wish, set).await?;
+    for warning in &terms.warnings {
+        listen(Event::Warning(warning.clone()));
     }
     if let Some(policy) = &terms.guarded {
         listen(Event::Guarded(policy));
@@ -119,7 +128,7 @@ pub async fn run(
         report.cut = set > window.into();
         set = set.min(window.into());
     }
-    let outcome = look(&session, request, (set, terms.hold), interrupt, &mut report, &mut listen).await;
+    let outcome = look(&session, request, (set, terms), interrupt, &mut report, &mut listen).await;
     if let Err(error) = session.unprotect().await {
         listen(Event::Warning(super::still_there(&error)));
     }
@@ -133,13 +142,14 @@ pub async fn run(
 async fn look(
     session: &Session<'_>,
     request: &Request,
-    (set, hold): (u64, Hold),
+    (set, terms): (u64, Terms),
     interrupt: &Interrupt,
     report: &mut Report,
     listen: &mut impl FnMut(Event<'_>),
 ) -> Result<(), Error> {
-    let mut reading = Reading::begin(&session.consuming, &request.queue, set, hold).await?;
-    let mut look = Look { session, request, fatal: Vec::new(), copied: 0, buffer: Vec::new(), buffered: 0 };
+    let mut reading = Reading::begin(&session.consuming, &request.queue, set, terms.hold).await?;
+    let lifts = terms.lifts_when_found;
+    let mut look = Look { session, request, lifts, fatal: Vec::new(), copied: 0, buffer: Vec::new(), buffered: 0 };
     let outcome = look.read(&mut reading, interrupt, report, listen).await;
     let returned = look.give_back(reading, listen).await;
     report.copied = look.copied;
@@ -153,6 +163,8 @@ async fn look(
 struct Look<'a> {
     session: &'a Session<'a>,
     request: &'a Request,
+    /// A spent message is saved by a temporary policy before a copy is thought of.
+    lifts: bool,
     /// Held messages that their return would destroy.
     fatal: Vec<Delivery>,
     /// How many of them were replaced by copies.
@@ -216,8 +228,7 @@ impl Look<'_> {
         if count == 0 {
             return self.session.give_back(reading.into_deliveries()).await;
         }
-        let custody = self.session.facts.custody.as_ref();
-        let raise = custody.filter(|custody| custody.can_raise && self.request.save != Save::Copy);
+        let raise = self.session.facts.custody.as_ref().filter(|_| self.lifts);
         let guard = match raise {
             Some(custody) => {
                 Guard::put(self.session.broker, &self.request.queue, custody, &self.session.run).await.ok()

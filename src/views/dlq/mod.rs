@@ -1,5 +1,6 @@
 //! What the commands on dead letters show.
 
+pub mod explain;
 pub mod list;
 mod purge;
 mod replay;
