@@ -298,30 +298,32 @@ complete -c evbus -n "__fish_evbus_using_subcommand queues" -s v -l verbose -d '
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s q -l quiet -d 'Say only what matters'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l yes -d 'Answer yes to every question'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -l no-input -d 'Never ask'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "show" -d 'Look at messages without spending them'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "replay" -d 'Put dead letters back'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show replay purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "show" -d 'Look at messages without spending them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "export" -d 'Write messages into an archive without removing them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "replay" -d 'Put dead letters back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "restore" -d 'Put an archive\'s messages back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
@@ -383,6 +385,47 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l out -d 'Write to this new file and not to stdout; compressed when its name ends in .zst' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l limit -d 'Export at most so many of the selected messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l key -d 'Messages first published with a key that matches, as in email.#' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
+policy\t'By a temporary policy that lifts the delivery limit'
+copy\t'By a confirmed copy at the queue\'s end'
+none\t'Not at all: refuse queues where it could be needed'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l to -d 'Where to: source, exchange, queue:NAME or exchange:NAME[/KEY]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l limit -d 'Replay at most so many of the selected messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l event -d 'Events of this type' -r
@@ -427,7 +470,43 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l archive -d 'Where the messages are kept [default: evbus-purge-RUN.ndjson in the working directory]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l to -d 'Where to: queue:NAME, source, exchange or exchange:NAME[/KEY] [default: the queue it is from]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l limit -d 'Restore at most so many of the selected messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l key -d 'Messages first published with a key that matches, as in email.#' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l up-to-damage -d 'Of a damaged or incomplete file, restore what can be read'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l dry-run -d 'Only show what would go where'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l archive -d 'Where the messages are kept, compressed when the name ends in .zst [default: evbus-purge-RUN.ndjson.zst in the working directory]' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l limit -d 'Remove at most so many of the selected messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l event -d 'Events of this type' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l key -d 'Messages first published with a key that matches, as in email.#' -r

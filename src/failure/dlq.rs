@@ -1,7 +1,7 @@
 //! What to do when a run over dead letters is refused or ends early.
 
 use super::{Failure, causes};
-use crate::{broker, ops::dlq::Error};
+use crate::{broker, ops::dlq::Error, terminal::word};
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
@@ -48,7 +48,24 @@ impl From<Error> for Failure {
             Error::Stream { .. } => with("stream").hint("streams are read, never emptied; evbus tail shows what passes"),
             Error::SingleActive { .. } => with("single_active").hint("stop its consumers first"),
             Error::NotSaved { .. } => with("not_saved"),
-            Error::Archive { .. } => with("archive").hint("name a new file on a disk with room: --archive FILE"),
+            Error::Archive { .. } => with("archive").hint("name a new file on a disk with room"),
+            Error::Unreadable { .. } => with("unreadable")
+                .hint("dlq export and dlq purge write archives; evbus publish --from FILE sends records that stand for themselves"),
+            Error::Damaged { damage, .. } if damage.records == 0 => with("damaged").hint("no record of it can be read"),
+            Error::Damaged { path, damage } => with("damaged").hint(format!(
+                "{} can be read, and nothing is known of what follows: evbus dlq restore {} --up-to-damage",
+                match damage.records {
+                    1 => "the first record".to_owned(),
+                    many => format!("the first {many} records"),
+                },
+                word(&path.to_string_lossy())
+            )),
+            Error::NoTarget { nearest: Some(nearest), .. } => {
+                with("no_queue").hint(format!("did you mean {nearest}? --to queue:NAME puts them into another one"))
+            }
+            Error::NoTarget { nearest: None, .. } => with("no_queue").hint(
+                "--to queue:NAME puts them into another one; evbus apply makes the one that the topology file has",
+            ),
             Error::Broker(_) => match error {
                 Error::Broker(error) => error.into(),
                 _ => with("broker"),

@@ -26,6 +26,8 @@ pub enum Way {
     Moved,
     /// Into the queue where it was, in place of itself.
     PutBack,
+    /// Into a queue where it was, or one like it, out of an archive.
+    Restored,
     /// To where it came from, to be handled anew.
     Replay,
 }
@@ -118,6 +120,13 @@ pub fn moved(message: Message, user: &str) -> Travelling {
     as_it_is(message, Way::Moved, user)
 }
 
+/// What is published when a message comes back into a queue out of an archive: everything, its history included, but what the broker
+/// would refuse, reroute by, let expire, or mistake for a count of its own.
+#[must_use]
+pub fn restored(message: Message, user: &str) -> Travelling {
+    as_it_is(message, Way::Restored, user)
+}
+
 fn as_it_is(message: Message, way: Way, user: &str) -> Travelling {
     let Message { mut properties, body, .. } = message;
     let had_headers = properties.headers.is_some();
@@ -150,7 +159,7 @@ fn leave_behind(properties: &mut Properties, headers: &mut Table, way: Way, user
             Kept::Not | Kept::Address => (),
         }
     }
-    if way >= Way::Replay
+    if way >= Way::Restored
         && !rules.keeps_property(EXPIRATION)
         && let Some(expiration) = properties.expiration.take()
     {

@@ -40,7 +40,7 @@ pub enum Error {
         because: String,
     },
     /// URL and file do not agree on the virtual host.
-    #[error("the URL names the virtual host {url}, the topology file {file}")]
+    #[error("the URL names the virtual host {url}, the file {file}")]
     VhostDisagrees {
         /// The URL's.
         url: String,

@@ -6,6 +6,7 @@
 mod foreign;
 mod progress;
 mod prompt;
+mod shell;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -16,6 +17,7 @@ use indicatif::{ProgressBar, WeakProgressBar};
 
 pub use foreign::neutralise;
 pub use progress::Progress;
+pub use shell::word;
 
 /// When to colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -18,7 +18,7 @@ fn a_failure_is_json_where_json_is_wanted() {
 
 #[test]
 fn what_moves_messages_asks_for_consent_and_without_anybody_to_ask_refuses() {
-    for command in ["replay", "purge"] {
+    for command in ["replay", "purge", "restore"] {
         let done = evbus(["dlq", command, "q"]).done().ends_with(2);
         assert!(done.err().contains("--yes"), "{}", done.whole());
     }
@@ -39,7 +39,7 @@ fn a_password_on_the_command_line_is_warned_of_and_never_shown() {
 
 #[test]
 fn every_run_over_dead_letters_ends_its_lines_with_a_summary() {
-    for command in [&["show"][..], &["replay", "--yes"], &["purge", "--yes"]] {
+    for command in [&["show"][..], &["export"], &["replay", "--yes"], &["purge", "--yes"]] {
         let run = evbus(["dlq"]).and(command).and(["q", "-o", "json"]).env("EVBUS_URL", "amqp://127.0.0.1:1");
         let done = run.done().ends_with(1);
         assert!(done.summary().is_object(), "{}", done.whole());
@@ -61,7 +61,7 @@ fn what_cannot_be_stripped_or_kept_is_wrong_usage() {
 
 #[test]
 fn a_value_that_can_never_be_meant_is_wrong_usage() {
-    for command in ["show", "replay", "purge"] {
+    for command in ["show", "export", "replay", "purge", "restore"] {
         let done = evbus(["dlq", command, "q", "--limit", "0"]).done().ends_with(2);
         assert!(done.err().contains("'--limit <N>'"), "{}", done.whole());
         let done = evbus(["dlq", command, "q", "--reason", "rejectd"]).done().ends_with(2);

@@ -7,9 +7,12 @@
     reason = "any bits will do for a value that only has to come back"
 )]
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
-use evbus::message::{Field, record};
+use evbus::{
+    message::{Field, Message, record},
+    ops::dlq::archive::Reader,
+};
 use lapin::{
     BasicProperties,
     types::{AMQPValue, DecimalValue, FieldArray, FieldTable, LongString, ShortString},
@@ -213,5 +216,63 @@ fn same(field: &Field, value: &AMQPValue) -> bool {
                 && b.inner().iter().all(|(name, b)| a.get(name.as_str()).is_some_and(|a| same(a, b)))
         }
         _ => false,
+    }
+}
+
+/// The messages of an archive that is whole, by id.
+fn archived(path: &Path) -> HashMap<String, Message> {
+    let mut reader = Reader::open(path).expect("an archive");
+    let mut all = HashMap::new();
+    while let Some(message) = reader.next().expect("it is whole") {
+        all.insert(message.properties.message_id.clone().unwrap_or_default(), message);
+    }
+    assert_eq!(reader.end().map(|end| (end.count, end.complete)), Some((all.len() as u64, true)));
+    all
+}
+
+#[test]
+fn an_archive_gives_back_what_was_in_the_queue() {
+    let Some(live) = broker("archive-fidelity") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut chance = Chance(0x2545_f491_4f6c_dd1d);
+    let mut sent: Vec<(BasicProperties, Vec<u8>)> =
+        (0..600).map(|number| (chance.properties(number), chance.body(number))).collect();
+    let bodies = [&b"null"[..], b"", b"\"x\"", b"\xff\xfe\x00", b"{\"a\":1e5}"];
+    sent.extend(bodies.iter().zip(600..).map(|(body, number)| (chance.properties(number), body.to_vec())));
+    for kind in ["classic", "quorum"] {
+        let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
+        live.pair(kind, &work, &dead);
+        live.publish(&work, sent.iter().cloned());
+        live.reject_all(&work, &dead);
+        let file = |name: &str| folder.path().join(format!("{kind}.{name}"));
+        let run = |words: &[&str], flag: &str, name: &str| {
+            let run = live.evbus(&["dlq"]).and(words).and([flag.as_ref(), file(name).as_os_str()]);
+            run.and(["-o", "json"]).done().ends_with(0).summary()
+        };
+        let many = sent.len();
+        let exported = run(&["export", &dead], "--out", "before.zst");
+        assert_eq!((&exported["exported"], &exported["complete"]), (&many.into(), &true.into()), "{exported}");
+        let purged = run(&["purge", &dead, "--yes"], "--archive", "purged.ndjson.zst");
+        assert_eq!((&purged["removed"], &purged["left"]), (&many.into(), &0.into()), "{purged}");
+        let path = file("purged.ndjson.zst");
+        assert_eq!(purged["undo"], format!("evbus dlq restore {}", path.display()));
+        let restored = live.evbus(&["dlq", "restore", "--yes", "-o", "json"]).arg(&path).done().ends_with(0).summary();
+        assert_eq!((&restored["replayed"], live.ready(&dead) as usize), (&many.into(), many), "{restored}");
+        run(&["export", &dead], "--out", "after.ndjson");
+        let (before, after) = (archived(&file("before.zst")), archived(&file("after.ndjson")));
+        assert_eq!(before.len(), many);
+        for (id, message) in before {
+            let mut message = Message { redelivered: false, ..message };
+            // Set by quorum queues anew at each delivery.
+            let count =
+                |message: &mut Message| message.properties.headers.as_mut().map(|all| all.remove("x-delivery-count"));
+            let mut again = Message { redelivered: false, ..after[&id].clone() };
+            count(&mut message);
+            count(&mut again);
+            assert_eq!(again, message, "{kind} {id}");
+        }
+        // Where they died is still known: a replay finds its way.
+        let replayed = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).done().ends_with(0).summary();
+        assert_eq!((&replayed["replayed"], live.ready(&work) as usize), (&many.into(), many), "{replayed}");
     }
 }

@@ -1,17 +1,23 @@
 //! `evbus dlq`: dead letters.
 
 mod explain;
+mod export;
 mod holding;
 mod list;
 mod purge;
 mod replay;
+mod restore;
 mod show;
 mod travel;
 
 use clap::Subcommand;
 
 use super::{Context, Outcome};
-use crate::{exit::Exit, failure::Failure, ops::dlq::run::Report};
+use crate::{
+    exit::Exit,
+    failure::Failure,
+    ops::dlq::{Error, run::Report},
+};
 
 /// What can be done with dead letters.
 #[derive(Debug, Subcommand)]
@@ -20,8 +26,12 @@ pub enum Command {
     List(list::Args),
     /// Look at messages without spending them
     Show(show::Args),
+    /// Write messages into an archive without removing them
+    Export(export::Args),
     /// Put dead letters back
     Replay(replay::Args),
+    /// Put an archive's messages back
+    Restore(restore::Args),
     /// Archive dead letters, prove the archive, then remove them
     Purge(purge::Args),
 }
@@ -31,7 +41,9 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
     match command {
         Command::List(args) => list::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
+        Command::Export(args) => export::run(args, context).await,
         Command::Replay(args) => replay::run(args, context).await,
+        Command::Restore(args) => restore::run(args, context).await,
         Command::Purge(args) => purge::run(args, context).await,
     }
 }
@@ -41,7 +53,12 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
 fn ended(report: Option<Report>) -> Outcome {
     let Some(report) = report else { return Ok(Exit::Usage) };
     let exit = exit(&report);
-    match report.stopped {
+    stopped(exit, report.stopped)
+}
+
+/// An end with what came to it early.
+fn stopped(exit: Exit, error: Option<Error>) -> Outcome {
+    match error {
         None => Ok(exit),
         Some(error) => Err(Failure::from(error).exiting(exit)),
     }

@@ -15,13 +15,15 @@ use crate::{
 
 /// Archive dead letters, prove the archive, then remove them
 ///
-/// Exactly the messages that were archived are removed; what arrives meanwhile stays.
+/// Exactly the messages that were archived are removed; what arrives meanwhile stays. At the end it says the command that puts them
+/// back.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The dead letter queue
     queue: String,
 
-    /// Where the messages are kept [default: evbus-purge-RUN.ndjson in the working directory]
+    /// Where the messages are kept, compressed when the name ends in .zst [default: evbus-purge-RUN.ndjson.zst in the working
+    /// directory]
     #[arg(long, value_name = "FILE", conflicts_with = "no_archive")]
     archive: Option<PathBuf>,
 

@@ -88,7 +88,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     ended(view.finish(outcome)?)
 }
 
-fn to(text: &str) -> Result<To, String> {
+pub(super) fn to(text: &str) -> Result<To, String> {
     match text.split_once(':') {
         None if text == "source" => Ok(To::Source),
         None if text == "exchange" => Ok(To::Exchange),

@@ -241,3 +241,31 @@ fn a_copy_in_place_keeps_its_history() {
     assert_eq!(copy.properties.headers, Some(expected));
     assert_eq!(put_back(message(Properties::default()), "us").properties, Properties::default());
 }
+
+#[test]
+fn what_comes_out_of_an_archive_has_its_history_and_does_not_expire() {
+    let headers = table([
+        ("x-death", death()),
+        ("x-first-death-queue", Field::text("work")),
+        ("x-delivery-count", Field::I64(3)),
+        ("CC", Field::Array(vec![Field::text("c")])),
+    ]);
+    let properties = Properties {
+        headers: Some(headers),
+        expiration: Some("60000".into()),
+        user_id: Some("us".into()),
+        ..Properties::default()
+    };
+    let wanted = table([
+        ("x-death", death()),
+        ("x-first-death-queue", Field::text("work")),
+        ("x-evbus-cc", Field::Array(vec![Field::text("c")])),
+        ("x-evbus-expiration", Field::text("60000")),
+    ]);
+    let back = restored(message(properties), "us");
+    assert_eq!(
+        back.properties,
+        Properties { headers: Some(wanted), user_id: Some("us".into()), ..Properties::default() }
+    );
+    assert_eq!(restored(message(Properties::default()), "us").properties, Properties::default());
+}

@@ -126,7 +126,7 @@ impl Apply<'_> {
     }
 
     async fn archive(&self, queue: &str, number: usize, interrupt: &Interrupt) -> Result<Archived, Undone> {
-        let path = self.request.archives.join(format!("evbus-prune-{}-{}.ndjson", self.run, number + 1));
+        let path = self.request.archives.join(format!("evbus-prune-{}-{}.ndjson.zst", self.run, number + 1));
         let request = purge::Request {
             queue: queue.to_owned(),
             limit: None,

@@ -1,8 +1,9 @@
 //! Dead letters: looking at them, putting them back, removing them, and never losing one on the way.
 
-mod archive;
+pub mod archive;
 mod custody;
 pub mod explain;
+pub mod export;
 mod guard;
 mod intent;
 pub mod list;
@@ -10,6 +11,7 @@ mod probe;
 pub mod purge;
 mod reading;
 pub mod replay;
+pub mod restore;
 pub(super) mod routes;
 pub mod run;
 mod saver;

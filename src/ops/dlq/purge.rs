@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use super::{
-    archive::Archive,
+    archive::{Archive, Origin},
     intent::{Intent, Scope},
     reading::{Hold, Reading},
     run::{Event, Line, Outcome, Report},
@@ -114,7 +114,7 @@ impl<'a> Purge<'a> {
         if let Some(policy) = &terms.guarded {
             listen(Event::Guarded(policy));
         }
-        let new = || PathBuf::from(format!("evbus-purge-{}.ndjson", session.run));
+        let new = || PathBuf::from(format!("evbus-purge-{}.ndjson.zst", session.run));
         let archive = (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
         Ok(Purge { session, request, set, hold: terms.hold, archive })
     }
@@ -182,7 +182,7 @@ impl<'a> Purge<'a> {
         let queue = &self.session.queue;
         let archive = match self.archive.as_deref() {
             Some(path) => Some(
-                Archive::create(path, &self.session.run, queue, self.session.broker.vhost())
+                Archive::create(path, Origin { run: &self.session.run, vhost: self.session.broker.vhost(), queue })
                     .map_err(|source| self.bad(source))?,
             ),
             None => None,
@@ -258,11 +258,11 @@ impl Removing<'_> {
     /// Ends the archive of a run, however it went; one without messages goes.
     fn finish(&mut self, report: &mut Report) -> Result<(), Error> {
         match self.archive.take() {
-            Some(archive) if archive.is_empty() => {
+            Some(archive) if archive.count() == 0 => {
                 report.archive = None;
                 archive.discard().map_err(|source| self.purge.bad(source))
             }
-            Some(archive) => archive.finish().map_err(|source| self.purge.bad(source)),
+            Some(archive) => archive.finish(true).map_err(|source| self.purge.bad(source)),
             None => Ok(()),
         }
     }
@@ -273,8 +273,7 @@ impl Removing<'_> {
             return Ok(());
         }
         if let Some(archive) = &mut self.archive {
-            let queue = &self.purge.session.queue;
-            let written = self.batch.iter().try_for_each(|(_, delivery)| archive.add(queue, &delivery.message));
+            let written = self.batch.iter().try_for_each(|(_, delivery)| archive.add(&delivery.message));
             written.and_then(|()| archive.prove()).map_err(|source| self.purge.bad(source))?;
         }
         self.bytes = 0;

@@ -1,8 +1,13 @@
 //! One run over one queue: what is known of it, who may work on it, and how what is held stays safe.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
-use super::{Custody, Kind, Return, guard::Guard, terms::Closed};
+use super::{
+    Custody, Kind, Return,
+    archive::{Damage, Unreadable},
+    guard::Guard,
+    terms::Closed,
+};
 use crate::{
     broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
     message::Message,
@@ -92,6 +97,30 @@ pub enum Error {
         path: String,
         /// What is wrong.
         source: std::io::Error,
+    },
+    /// A file is no archive that could be read.
+    #[error("{} cannot be restored", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Unreadable,
+    },
+    /// An archive cannot be read to its end, or is not what was written.
+    #[error("{} is damaged {damage}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        damage: Damage,
+    },
+    /// The one queue that messages are to go to is not there.
+    #[error("there is no queue {queue} to put the messages into")]
+    NoTarget {
+        /// The queue.
+        queue: String,
+        /// One whose name is near.
+        nearest: Option<String>,
     },
 }
 
@@ -342,7 +371,11 @@ impl<'a> Session<'a> {
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// What the management API tells of a queue: what holding costs, and what others hold.
-async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custody, QueueInfo), broker::Error> {
+pub(super) async fn known(
+    broker: &Broker,
+    queue: &str,
+    version: Version,
+) -> Result<(Custody, QueueInfo), broker::Error> {
     let found = broker.management().queue(broker.vhost(), queue).await?;
     let found = found.ok_or_else(|| broker::Error::NotFound { what: format!("queue {queue}") })?;
     let kind = match found.kind.as_deref() {
@@ -366,7 +399,7 @@ async fn known(broker: &Broker, queue: &str, version: Version) -> Result<(Custod
 }
 
 /// A queue whose name is near one that does not exist.
-async fn nearest_queue(broker: &Broker, queue: &str) -> Option<String> {
+pub(super) async fn nearest_queue(broker: &Broker, queue: &str) -> Option<String> {
     let names = broker.management().queue_names(broker.vhost()).await.ok()?;
     nearest::among(queue, names.iter().map(String::as_str)).map(str::to_owned)
 }

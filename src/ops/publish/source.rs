@@ -162,7 +162,7 @@ fn is_told(name: &str, fields: &BTreeMap<String, &RawValue>) -> bool {
 }
 
 /// What evbus itself writes between and behind records, by every field that such a line has and the kind of its value.
-const OURS: [&[(&str, Kind)]; 4] = [
+const OURS: [&[(&str, Kind)]; 5] = [
     &[
         ("event", Kind::Word("summary")),
         ("seen", Kind::Count),
@@ -177,6 +177,7 @@ const OURS: [&[(&str, Kind)]; 4] = [
         ("depth", Kind::Count),
         ("interrupted", Kind::Bool),
     ],
+    &[("event", Kind::Word("summary")), ("format", Kind::Word("evbus.export/1")), ("exported", Kind::Count)],
     &[("format", Kind::Word("evbus.archive/1")), ("event", Kind::Word("begin")), ("run", Kind::Text)],
     &[("event", Kind::Word("end")), ("count", Kind::Count), ("sha256", Kind::Text)],
 ];
@@ -266,6 +267,8 @@ mod tests {
         assert_eq!(read_all(summary, Some("k")), ["skip"]);
         let show = r#"{"event":"summary","shown":1,"read":1,"depth":1,"order":"kept","interrupted":false}"#;
         assert_eq!(read_all(show, Some("k")), ["skip"]);
+        let export = r#"{"event":"summary","format":"evbus.export/1","exported":1,"read":1,"depth":null}"#;
+        assert_eq!(read_all(export, Some("k")), ["skip"]);
         for payload in [r#"{"event":"created","id":1}"#, r#"{"event":"summary","total":3}"#, "text", "[1]"] {
             assert_eq!(read_all(payload, Some("k")), ["send"], "{payload}");
             assert_eq!(read_all(payload, None), ["invalid"], "{payload}");

@@ -1,9 +1,11 @@
 //! What the commands on dead letters show.
 
 pub mod explain;
+pub mod export;
 pub mod list;
 mod purge;
 mod replay;
+mod restore;
 pub mod run;
 pub mod show;
 

@@ -14,7 +14,7 @@ use crate::{
         Address, Error,
         run::{Event, Line, Outcome, Report},
     },
-    terminal::{Consent, Progress, Terminal},
+    terminal::{Consent, Progress, Terminal, word as word_of_shell},
     views::{
         dlq::{known, saved},
         table::{Table, count},
@@ -29,6 +29,8 @@ pub enum Verb {
     Replay,
     /// `evbus dlq purge`
     Purge,
+    /// `evbus dlq restore`
+    Restore,
 }
 
 impl Verb {
@@ -37,6 +39,7 @@ impl Verb {
         match self {
             Verb::Replay => "replay",
             Verb::Purge => "purge",
+            Verb::Restore => "restore",
         }
     }
 
@@ -45,6 +48,15 @@ impl Verb {
         match self {
             Verb::Replay => "replayed",
             Verb::Purge => "removed",
+            Verb::Restore => "restored",
+        }
+    }
+
+    /// What there is where nothing is to be read.
+    pub(super) fn nothing(self) -> &'static str {
+        match self {
+            Verb::Replay | Verb::Purge => "the queue is empty",
+            Verb::Restore => "the archive holds no message",
         }
     }
 }
@@ -52,10 +64,10 @@ impl Verb {
 /// Shows a run.
 pub struct View<'a> {
     pub(super) terminal: RefCell<&'a mut Terminal>,
-    verb: Verb,
+    pub(super) verb: Verb,
     queue: String,
     identity: Identity,
-    progress: RefCell<Option<Progress>>,
+    pub(super) progress: RefCell<Option<Progress>>,
     /// Messages that stayed and were shown one by one.
     complaints: Cell<u64>,
     /// Messages that the run may look at, and that it has looked at.
@@ -188,7 +200,7 @@ impl<'a> View<'a> {
         let (read, targets, verb) = (self.read.get(), self.targets.take(), self.verb);
         let terminal = self.terminal.into_inner();
         if report.dry_run {
-            show_targets(terminal, &report, read, &targets);
+            show_targets(terminal, verb, &report, read, &targets);
         }
         if terminal.is_json() {
             let _ = terminal.json(&summary_json(&report));
@@ -200,7 +212,7 @@ impl<'a> View<'a> {
         if report.saved > 0 {
             terminal.warn(&saved(report.saved));
         }
-        if report.stopped.is_some() && report.replayed > 0 {
+        if report.stopped.is_some() && report.replayed > 0 && verb == Verb::Replay {
             terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
         if report.undecided > 0 {
@@ -258,8 +270,14 @@ fn line_json(line: &Line) -> Value {
 fn summary_json(report: &Report) -> Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
-        "refused": report.refused, "unknown": report.unknown, "left": report.left, "archive": report.archive,
+        "refused": report.refused, "unknown": report.unknown, "left": report.left, "archive": report.archive, "undo": undo(report),
         "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
+}
+
+/// The command that puts back what was removed.
+fn undo(report: &Report) -> Option<String> {
+    let path = report.archive.as_ref().filter(|_| report.removed > 0)?;
+    Some(format!("evbus dlq restore {}", word_of_shell(&path.to_string_lossy())))
 }
 
 fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
@@ -275,10 +293,13 @@ fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
             line.push_str(&format!(", {count} {word}"));
         }
     }
-    line.push_str(&format!(", {} left in the queue", count(report.left)));
+    if verb != Verb::Restore {
+        line.push_str(&format!(", {} left in the queue", count(report.left)));
+    }
     let mut lines = vec![line];
     if let Some(path) = report.archive.as_ref().filter(|_| report.removed > 0) {
         lines.push(format!("kept in {}", path.display()));
+        lines.extend(undo(report).map(|command| format!("undo: {command}")));
     }
     if report.interrupted {
         lines.push("interrupted: what was on its way is settled, the rest is where it was".to_owned());
@@ -287,9 +308,9 @@ fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
 }
 
 /// What a dry run found, over the whole set: as lines of data, by target.
-fn show_targets(terminal: &mut Terminal, report: &Report, read: u64, targets: &Targets) {
+fn show_targets(terminal: &mut Terminal, verb: Verb, report: &Report, read: u64, targets: &Targets) {
     if report.selected == 0 && !report.interrupted && report.stopped.is_none() {
-        terminal.say(&if read == 0 { "the queue is empty".to_owned() } else { none_selected(read) });
+        terminal.say(&if read == 0 { verb.nothing().to_owned() } else { none_selected(read) });
     }
     if terminal.is_json() {
         for ((target, obstacle), messages) in targets {
