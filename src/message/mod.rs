@@ -4,12 +4,14 @@
 //! table, so that nothing changes its type on the way through evbus.
 
 pub mod death;
+mod identity;
 pub mod record;
 pub mod selector;
 mod size;
 pub mod travel;
 mod value;
 
+pub use identity::Identity;
 pub use value::{Field, Table};
 
 /// The fourteen properties of AMQP 0-9-1 (`basic` class), each absent or as it was.

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod export;
 mod guard;
 mod intent;
+pub mod journal;
 pub mod list;
 mod probe;
 pub mod purge;

@@ -1,0 +1,74 @@
+//! Which message of an earlier run is this? Recognised by what it is, and only where it cannot be taken for another.
+
+use std::collections::HashMap;
+
+use super::past::Past;
+use crate::message::{Identity, Message};
+
+/// What an earlier run knows of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing: it was never begun with.
+    New,
+    /// It is at its target: its number.
+    Safe(u64),
+    /// It may be at its target: its number, and whether it counts to the set.
+    Doubtful(u64, bool),
+}
+
+/// The open messages of an earlier run, by what they are.
+#[derive(Debug, Default)]
+pub struct Known {
+    classes: HashMap<Identity, Class>,
+}
+
+/// Messages that are equal in everything.
+#[derive(Debug)]
+struct Class {
+    /// Number, whether it is safe, whether it counts.
+    open: Vec<(u64, bool, bool)>,
+    /// There are others like it.
+    has_twins: bool,
+}
+
+impl Known {
+    /// What is open in a journal, under the numbers that the run which goes on with it gives them.
+    #[must_use]
+    pub fn of(past: &Past) -> Known {
+        let mut classes: HashMap<Identity, Class> = HashMap::new();
+        for (number, open) in (1..).zip(past.open_ones()) {
+            let class = classes.entry(open.identity).or_insert_with(|| Class { open: Vec::new(), has_twins: false });
+            class.has_twins |= !class.open.is_empty();
+            class.open.push((number, open.safe, !open.safe));
+        }
+        Known { classes }
+    }
+
+    /// How many are not found yet.
+    #[must_use]
+    pub fn missing(&self) -> u64 {
+        self.classes.values().map(|class| class.open.len() as u64).sum()
+    }
+
+    /// Looks at messages that will be judged later: where there are more of one kind than were begun with, none can be told from the
+    /// others.
+    pub fn look_ahead<'m>(&mut self, messages: impl IntoIterator<Item = &'m Message>) {
+        let mut seen: HashMap<Identity, usize> = HashMap::new();
+        for message in messages {
+            *seen.entry(Identity::of(message)).or_default() += 1;
+        }
+        for (identity, count) in seen {
+            if let Some(class) = self.classes.get_mut(&identity) {
+                class.has_twins |= count > class.open.len();
+            }
+        }
+    }
+
+    /// What is known of a message that was read. Each that was begun with is found once.
+    pub fn judge(&mut self, message: &Message, identity: Identity) -> Verdict {
+        let Some(class) = self.classes.get_mut(&identity) else { return Verdict::New };
+        let Some((number, safe, counts)) = class.open.pop() else { return Verdict::New };
+        let has_id = message.properties.message_id.as_deref().is_some_and(|id| !id.is_empty());
+        if safe && has_id && !class.has_twins { Verdict::Safe(number) } else { Verdict::Doubtful(number, counts) }
+    }
+}

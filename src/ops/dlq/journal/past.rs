@@ -1,0 +1,244 @@
+//! What a journal says of a run that is over, or was cut off: what it had begun with, and how far it had come.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{self, BufRead, BufReader, Write},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rustix::fs::FlockOperation;
+
+use super::{
+    End, Error, Header, Journal,
+    entry::{self, Entry},
+    lock,
+};
+use crate::{message::Identity, nearest};
+
+/// A message that was begun with and is neither known to be gone nor to stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// What it is.
+    pub identity: Identity,
+    /// The number of its target.
+    pub to: u32,
+    /// Whether it is at its target.
+    pub safe: bool,
+    /// Whether it counts to the run's set: what was safe before the run began does not.
+    pub counts: bool,
+}
+
+/// A run that is over, or was cut off.
+#[derive(Debug)]
+pub struct Past {
+    /// What it was.
+    pub header: Header,
+    /// How it ended, if it came to that.
+    pub end: Option<End>,
+    /// The run that goes on with it.
+    pub resumed_by: Option<String>,
+    /// How many messages of its set are at their targets.
+    pub safe: u64,
+    targets: Vec<String>,
+    open: BTreeMap<u64, Open>,
+    /// The number of the last message.
+    last: u64,
+    /// The file, locked as long as this lives, and how much of it is whole.
+    file: File,
+    path: PathBuf,
+    whole: u64,
+}
+
+/// Whoever lists runs holds the lock of each for a moment.
+const MOMENT: Duration = Duration::from_millis(10);
+/// How many such moments are waited for.
+const TRIES: u32 = 10;
+
+impl Past {
+    /// Reads the journal of a run, and keeps everybody else from going on with it.
+    ///
+    /// # Errors
+    /// Everything but [`Error::Full`].
+    pub fn open(state: &Path, run: &str) -> Result<Past, Error> {
+        let folder = super::folder(state);
+        let unknown = || {
+            let known = super::list::runs(state).unwrap_or_default();
+            let nearest = nearest::among(run, known.iter().map(String::as_str)).map(str::to_owned);
+            Error::NoRun { run: run.to_owned(), folder: folder.clone(), nearest }
+        };
+        let path = super::file(state, run).ok_or_else(unknown)?;
+        let unreadable = |source| Error::Unreadable { path: path.clone(), source };
+        let file = match OpenOptions::new().read(true).append(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(unknown()),
+            Err(error) => return Err(unreadable(error)),
+        };
+        // Before it is read: nobody may write while it is.
+        let mut tries = 0;
+        while !lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(unreadable)? {
+            tries += 1;
+            if tries > TRIES {
+                return Err(Error::InUse { run: run.to_owned() });
+            }
+            std::thread::sleep(MOMENT);
+        }
+        Past::read(file, path)
+    }
+
+    /// Reads a journal as it is, whoever may be writing it.
+    pub(super) fn read(file: File, path: PathBuf) -> Result<Past, Error> {
+        let mut lines = BufReader::with_capacity(256 * 1024, file);
+        let unreadable = |path: &Path, source| Error::Unreadable { path: path.to_owned(), source };
+        let damaged = |line, because| Error::Damaged { path: path.clone(), line, because };
+        let mut line = Vec::new();
+        let mut next = |line: &mut Vec<u8>| {
+            line.clear();
+            lines.read_until(b'\n', line).map_err(|source| unreadable(&path, source))?;
+            // A line without its end was being written when the writer ended.
+            Ok::<bool, Error>(line.last() == Some(&b'\n'))
+        };
+        if !next(&mut line)? {
+            return Err(damaged(1, "it was cut off before it began".to_owned()));
+        }
+        let header = entry::read_header(&line).map_err(|because| damaged(1, because))?;
+        let mut whole = line.len() as u64;
+        let mut told = Told::default();
+        let mut number = 1;
+        while next(&mut line)? {
+            number += 1;
+            entry::read(&line).and_then(|entry| told.take(entry)).map_err(|because| damaged(number, because))?;
+            whole += line.len() as u64;
+        }
+        let Told { end, resumed_by, safe, targets, open, last } = told;
+        Ok(Past { header, end, resumed_by, safe, targets, open, last, file: lines.into_inner(), path, whole })
+    }
+
+    /// The messages whose fate is open, in the order in which they were begun with.
+    pub fn open_ones(&self) -> impl Iterator<Item = &Open> {
+        self.open.values()
+    }
+
+    /// How many messages were begun with, those of earlier runs included.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.last
+    }
+
+    /// How many messages of the set are not known to be at their targets.
+    #[must_use]
+    pub fn rest(&self) -> u64 {
+        self.header.set.saturating_sub(self.safe)
+    }
+
+    /// Whether nothing is left to go on with.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end.complete) && self.open.is_empty()
+    }
+
+    /// Begins the journal of a run that goes on with this one, and then says so in this one. Both are on the disk when it returns; what was
+    /// open has numbers from 1 on there, in the same order.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`], [`Error::Full`], and [`Error::Resumed`] where another run has gone on with it before.
+    pub fn go_on(&mut self, state: &Path, header: &Header) -> Result<Journal, Error> {
+        if let Some(by) = &self.resumed_by {
+            return Err(Error::Resumed { run: self.header.run.clone(), by: by.clone() });
+        }
+        let carried: Vec<Open> = self.open.values().copied().collect();
+        let journal = Journal::begin(state, header, &carried, &self.targets)?;
+        let mut line = Vec::new();
+        entry::write(&mut line, &Entry::Resumed { by: header.run.clone() });
+        let written = self.file.set_len(self.whole).and_then(|()| (&self.file).write_all(&line));
+        if let Err(source) = written.and_then(|()| self.file.sync_all()) {
+            // Two would go on with the same messages, were the new one left.
+            let _ = std::fs::remove_file(journal.path());
+            let _ = self.file.set_len(self.whole);
+            return Err(Error::Full { path: self.path.clone(), source });
+        }
+        self.whole += line.len() as u64;
+        self.resumed_by = Some(header.run.clone());
+        Ok(journal)
+    }
+}
+
+/// What was read so far.
+#[derive(Default)]
+struct Told {
+    end: Option<End>,
+    resumed_by: Option<String>,
+    safe: u64,
+    targets: Vec<String>,
+    open: BTreeMap<u64, Open>,
+    last: u64,
+}
+
+impl Told {
+    fn take(&mut self, entry: Entry) -> Result<(), String> {
+        match entry {
+            Entry::Target { to, name } => {
+                if to as usize != self.targets.len() {
+                    return Err(format!("target {to} is not the next one"));
+                }
+                self.targets.push(name);
+            }
+            Entry::Carried { number, identity, to, safe } => {
+                self.begin(number, Open { identity, to, safe, counts: !safe })?;
+            }
+            Entry::Intent { first, to, identities } => {
+                for (number, identity) in (first..).zip(identities) {
+                    self.begin(number, Open { identity, to, safe: false, counts: true })?;
+                }
+            }
+            Entry::Safe(ranges) => {
+                for number in numbers(&ranges, self.last)? {
+                    let open = self.open.get_mut(&number).ok_or_else(|| not_open(number))?;
+                    self.safe += u64::from(!open.safe && open.counts);
+                    open.safe = true;
+                }
+            }
+            Entry::Gone(ranges) => {
+                for number in numbers(&ranges, self.last)? {
+                    let open = self.open.remove(&number).ok_or_else(|| not_open(number))?;
+                    if !open.safe {
+                        return Err(format!("message {number} is gone and was never safe"));
+                    }
+                }
+            }
+            Entry::Stays(ranges) => {
+                for number in numbers(&ranges, self.last)? {
+                    self.open.remove(&number).filter(|open| !open.safe).ok_or_else(|| not_open(number))?;
+                }
+            }
+            Entry::Resumed { by } => self.resumed_by = Some(by),
+            Entry::End(end) => self.end = Some(end),
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, number: u64, open: Open) -> Result<(), String> {
+        if number != self.last + 1 {
+            return Err(format!("message {number} is not the next one"));
+        }
+        if open.to as usize >= self.targets.len() {
+            return Err(format!("there is no target {}", open.to));
+        }
+        self.last = number;
+        self.open.insert(number, open);
+        Ok(())
+    }
+}
+
+/// Each number of these ranges, none of which may be beyond the last one given.
+fn numbers(ranges: &[(u64, u64)], last: u64) -> Result<impl Iterator<Item = u64> + '_, String> {
+    match ranges.iter().find(|(_, to)| *to > last) {
+        Some((_, to)) => Err(format!("message {to} was never begun with")),
+        None => Ok(ranges.iter().flat_map(|(from, to)| *from..=*to)),
+    }
+}
+
+fn not_open(number: u64) -> String {
+    format!("message {number} is settled already")
+}

@@ -1,0 +1,367 @@
+//! Writing a journal: lines gather while others are on their way to the disk, and whoever needs one there can ask whether it is.
+
+use std::{
+    collections::HashMap,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use futures_util::FutureExt;
+use rustix::fs::FlockOperation;
+use tokio::task::JoinHandle;
+
+use super::{
+    End, Error, Header,
+    entry::{self, Entry},
+    lock, make_folder,
+    past::Open,
+};
+use crate::message::Identity;
+
+/// A moment of a journal: whether it is on the disk up to there can be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mark(u64);
+
+/// The journal of a run that is going on.
+pub struct Journal {
+    path: PathBuf,
+    file: Arc<File>,
+    /// Lines that are not on their way to the disk yet.
+    lines: Vec<u8>,
+    /// Intents that follow each other and have the same target: one line.
+    intents: Option<Intents>,
+    targets: HashMap<String, u32>,
+    /// The number of the next message.
+    next: u64,
+    /// Lines so far, and how many of them are on the disk.
+    now: Mark,
+    durable: Mark,
+    /// How much of the file is whole.
+    length: u64,
+    syncing: Option<Syncing>,
+    /// Why nothing more can be written.
+    failed: Option<io::Error>,
+}
+
+struct Intents {
+    first: u64,
+    to: u32,
+    identities: Vec<Identity>,
+}
+
+struct Syncing {
+    mark: Mark,
+    bytes: u64,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Journal {
+    /// Begins the journal of a run, with what it takes over from the one that it goes on with. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`].
+    pub(super) fn begin(state: &Path, header: &Header, carried: &[Open], targets: &[String]) -> Result<Journal, Error> {
+        let folder = make_folder(state)?;
+        let no_place = |source| Error::NoPlace { folder: folder.clone(), source };
+        let path = super::file(state, &header.run)
+            .ok_or_else(|| no_place(io::Error::other(format!("{} is no id of a run", header.run))))?;
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path).map_err(no_place)?;
+        if !lock(&file, FlockOperation::NonBlockingLockExclusive).map_err(no_place)? {
+            return Err(Error::InUse { run: header.run.clone() });
+        }
+        let mut lines = Vec::new();
+        entry::write_header(&mut lines, header);
+        for (to, name) in (0..).zip(targets) {
+            entry::write(&mut lines, &Entry::Target { to, name: name.clone() });
+        }
+        for (number, open) in (1..).zip(carried) {
+            let Open { identity, to, safe, .. } = *open;
+            entry::write(&mut lines, &Entry::Carried { number, identity, to, safe });
+        }
+        let written = (&file).write_all(&lines).and_then(|()| file.sync_all());
+        let written = written.and_then(|()| File::open(&folder)?.sync_all());
+        if let Err(source) = written {
+            // It says nothing, and its room may be needed.
+            let _ = std::fs::remove_file(&path);
+            return Err(no_place(source));
+        }
+        Ok(Journal {
+            path,
+            file: Arc::new(file),
+            length: lines.len() as u64,
+            lines: Vec::new(),
+            intents: None,
+            targets: targets.iter().cloned().zip(0..).collect(),
+            next: carried.len() as u64 + 1,
+            now: Mark::default(),
+            durable: Mark::default(),
+            syncing: None,
+            failed: None,
+        })
+    }
+
+    /// Begins the journal of a run.
+    ///
+    /// # Errors
+    /// [`Error::NoPlace`].
+    pub fn create(state: &Path, header: &Header) -> Result<Journal, Error> {
+        Journal::begin(state, header, &[], &[])
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes down that a message is about to be published there, and gives it its number. It may be when [`Journal::is_durable`] says so.
+    pub fn intend(&mut self, identity: Identity, target: &str) -> u64 {
+        let to = self.target(target);
+        let number = self.next;
+        self.next += 1;
+        match &mut self.intents {
+            Some(intents) if intents.to == to => intents.identities.push(identity),
+            _ => {
+                self.close_intents();
+                self.intents = Some(Intents { first: number, to, identities: vec![identity] });
+            }
+        }
+        self.now.0 += 1;
+        number
+    }
+
+    /// Writes down that these have arrived. Their originals may go when [`Journal::is_durable`] says so.
+    pub fn safe(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.enter(numbers, Entry::Safe);
+    }
+
+    /// Writes down that the originals of these are gone.
+    pub fn gone(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.enter(numbers, Entry::Gone);
+    }
+
+    /// Writes down that these did not arrive, and are in their queue.
+    pub fn stays(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        self.enter(numbers, Entry::Stays);
+    }
+
+    /// The present moment: everything that was written down so far.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.now
+    }
+
+    /// Whether the disk has everything that was written down before that moment.
+    #[must_use]
+    pub fn is_durable(&self, mark: Mark) -> bool {
+        mark <= self.durable
+    }
+
+    /// Sends what has gathered on its way to the disk, unless something is on its way already. Waits for nothing.
+    ///
+    /// # Errors
+    /// [`Error::Full`] from the first thing on that could not be written.
+    pub fn push(&mut self) -> Result<(), Error> {
+        if self.failed.is_none()
+            && let Some(syncing) = &mut self.syncing
+            && let Some(done) = (&mut syncing.task).now_or_never()
+        {
+            self.arrived(done.map_err(io::Error::other).flatten());
+        }
+        if let Some(why) = &self.failed {
+            return Err(self.full(why));
+        }
+        if self.syncing.is_none() && self.durable < self.now {
+            self.close_intents();
+            let lines = std::mem::take(&mut self.lines);
+            let (file, bytes) = (Arc::clone(&self.file), lines.len() as u64);
+            let task = tokio::task::spawn_blocking(move || {
+                (&*file).write_all(&lines)?;
+                file.sync_data()
+            });
+            self.syncing = Some(Syncing { mark: self.now, bytes, task });
+        }
+        Ok(())
+    }
+
+    /// Waits until what is on its way has come to the disk; for ever where nothing is. May be dropped while it waits.
+    ///
+    /// # Errors
+    /// As [`Journal::push`].
+    pub async fn synced(&mut self) -> Result<(), Error> {
+        self.push()?;
+        let Some(syncing) = &mut self.syncing else { return std::future::pending().await };
+        let done = (&mut syncing.task).await;
+        self.arrived(done.map_err(io::Error::other).flatten());
+        self.push()
+    }
+
+    /// Waits until the disk has everything.
+    ///
+    /// # Errors
+    /// As [`Journal::push`].
+    pub async fn settle(&mut self) -> Result<(), Error> {
+        while self.durable < self.now {
+            self.synced().await?;
+        }
+        self.push()
+    }
+
+    /// Writes the last line. Where nothing more can be written the journal stays one that was cut off, which says no less.
+    ///
+    /// # Errors
+    /// As [`Journal::push`].
+    pub async fn end(&mut self, end: End) -> Result<(), Error> {
+        self.line(&Entry::End(end));
+        self.settle().await
+    }
+
+    fn enter(&mut self, numbers: impl IntoIterator<Item = u64>, entry: fn(Vec<(u64, u64)>) -> Entry) {
+        let ranges = entry::ranges(numbers);
+        if !ranges.is_empty() {
+            self.line(&entry(ranges));
+        }
+    }
+
+    fn target(&mut self, name: &str) -> u32 {
+        if let Some(to) = self.targets.get(name) {
+            return *to;
+        }
+        let to = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
+        self.targets.insert(name.to_owned(), to);
+        self.line(&Entry::Target { to, name: name.to_owned() });
+        to
+    }
+
+    fn line(&mut self, entry: &Entry) {
+        self.close_intents();
+        entry::write(&mut self.lines, entry);
+        self.now.0 += 1;
+    }
+
+    fn close_intents(&mut self) {
+        if let Some(Intents { first, to, identities }) = self.intents.take() {
+            entry::write(&mut self.lines, &Entry::Intent { first, to, identities });
+        }
+    }
+
+    /// What was on its way has arrived, or not.
+    fn arrived(&mut self, done: io::Result<()>) {
+        let Some(Syncing { mark, bytes, .. }) = self.syncing.take() else { return };
+        match done {
+            Ok(()) => {
+                self.durable = mark;
+                self.length += bytes;
+            }
+            Err(error) => {
+                // What is there of it would stand in the way of whoever goes on with this journal.
+                let _ = self.file.set_len(self.length);
+                self.failed = Some(error);
+            }
+        }
+    }
+
+    fn full(&self, why: &io::Error) -> Error {
+        let source = why.raw_os_error().map_or_else(|| io::Error::other(why.to_string()), io::Error::from_raw_os_error);
+        Error::Full { path: self.path.clone(), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::header, *};
+    use crate::message::Message;
+
+    fn identity(body: u8) -> Identity {
+        Identity::of(&Message { body: vec![body], ..Message::default() })
+    }
+
+    fn text(journal: &Journal) -> String {
+        std::fs::read_to_string(journal.path()).unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn nothing_is_durable_before_the_disk_has_it() -> Result<(), Error> {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::create(state.path(), &header("r1"))?;
+        assert_eq!(text(&journal).lines().count(), 1, "the first line is there at once");
+        assert!(journal.is_durable(journal.mark()));
+        let numbers: Vec<u64> = (0..3).map(|body| journal.intend(identity(body), "queue work")).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+        let intended = journal.mark();
+        assert!(!journal.is_durable(intended));
+        assert_eq!(text(&journal).lines().count(), 1);
+        journal.push()?;
+        let fourth = journal.intend(identity(3), "queue other");
+        let later = journal.mark();
+        journal.synced().await?;
+        assert!(journal.is_durable(intended) && !journal.is_durable(later), "what came later is on its way now");
+        journal.safe([1, 3]);
+        journal.gone([1]);
+        journal.stays([fourth]);
+        journal.gone([]);
+        journal.settle().await?;
+        assert!(journal.is_durable(later) && journal.is_durable(journal.mark()));
+        let ids = [0, 1, 2].map(|body| format!("\"{}\"", identity(body))).join(",");
+        let expected = [
+            r#"{"event":"target","to":0,"name":"queue work"}"#.to_owned(),
+            format!(r#"{{"event":"intent","n":1,"to":0,"ids":[{ids}]}}"#),
+            r#"{"event":"target","to":1,"name":"queue other"}"#.to_owned(),
+            format!(r#"{{"event":"intent","n":4,"to":1,"ids":["{}"]}}"#, identity(3)),
+            r#"{"event":"safe","n":[[1,1],[3,3]]}"#.to_owned(),
+            r#"{"event":"gone","n":[[1,1]]}"#.to_owned(),
+            r#"{"event":"stays","n":[[4,4]]}"#.to_owned(),
+        ];
+        assert_eq!(text(&journal).lines().skip(1).collect::<Vec<_>>(), expected);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_ends_it_and_leaves_a_file_that_can_be_gone_on_with() -> Result<(), Error> {
+        let state = tempfile::tempdir().expect("a folder");
+        let mut journal = Journal::create(state.path(), &header("r1"))?;
+        journal.intend(identity(0), "queue work");
+        journal.settle().await?;
+        let before = journal.mark();
+        let whole = std::mem::replace(
+            &mut journal.file,
+            Arc::new(OpenOptions::new().write(true).open("/dev/full").expect("a disk without room")),
+        );
+        journal.safe([1]);
+        let safe = journal.mark();
+        let error = journal.settle().await.expect_err("there is no room");
+        assert!(
+            matches!(&error, Error::Full { source, .. } if source.kind() == io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
+        journal.file = whole;
+        journal.gone([1]);
+        assert!(journal.push().is_err() && journal.end(End::default()).await.is_err(), "and nothing more is written");
+        assert!(journal.is_durable(before) && !journal.is_durable(safe));
+        assert_eq!(text(&journal).lines().count(), 3);
+        Ok(())
+    }
+
+    #[test]
+    fn where_no_journal_can_be_kept_is_said_with_the_folder() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let error = Journal::create(file.path(), &header("r1")).err().expect("a file is no folder");
+        assert!(error.to_string().contains(&file.path().display().to_string()), "{error}");
+        let state = tempfile::tempdir().expect("a folder");
+        assert!(Journal::create(state.path(), &header("../r1")).is_err());
+    }
+
+    #[test]
+    fn nobody_else_reads_it() -> Result<(), Error> {
+        use std::os::unix::fs::PermissionsExt;
+        let top = tempfile::tempdir().expect("a folder");
+        let state = top.path().join("new");
+        let journal = Journal::create(&state, &header("r1"))?;
+        let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o777).unwrap_or(0);
+        assert_eq!((mode(&state), mode(&state.join("runs")), mode(journal.path())), (0o700, 0o700, 0o600));
+        Ok(())
+    }
+}
