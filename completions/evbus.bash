@@ -58,6 +58,9 @@ _evbus() {
             evbus__subcmd__dlq,export)
                 cmd="evbus__subcmd__dlq__subcmd__export"
                 ;;
+            evbus__subcmd__dlq,groups)
+                cmd="evbus__subcmd__dlq__subcmd__groups"
+                ;;
             evbus__subcmd__dlq,list)
                 cmd="evbus__subcmd__dlq__subcmd__list"
                 ;;
@@ -302,7 +305,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq)
-            opts="-f -o -q -v -h --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help list show export replay restore purge"
+            opts="-f -o -q -v -h --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help list groups show export replay restore purge"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -372,7 +375,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__export)
-            opts="-f -o -q -v -h --out --limit --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --out --limit --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -416,6 +419,152 @@ _evbus() {
                     ;;
                 --correlation-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
+                    return 0
+                    ;;
+                --where)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --save)
+                    COMPREPLY=($(compgen -W "auto policy copy none" -- "${cur}"))
+                    return 0
+                    ;;
+                --assume)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --management-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vhost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table json" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        evbus__subcmd__dlq__subcmd__groups)
+            opts="-f -o -q -v -h --by --valid --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --by)
+                    COMPREPLY=($(compgen -W "reason queue event exception key exchange app" -- "${cur}"))
+                    return 0
+                    ;;
+                --event)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-queue)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reason)
+                    COMPREPLY=($(compgen -W "rejected expired maxlen delivery_limit" -- "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --newer-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --correlation-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
                     return 0
                     ;;
                 --where)
@@ -498,7 +647,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__list)
-            opts="-f -o -q -v -h --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --look --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -568,7 +717,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__purge)
-            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -612,6 +761,18 @@ _evbus() {
                     ;;
                 --correlation-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
                     return 0
                     ;;
                 --where)
@@ -694,7 +855,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__replay)
-            opts="-f -o -q -v -h --to --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --where --save --assume --window --explain --strip --keep --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --to --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --strip --keep --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -738,6 +899,18 @@ _evbus() {
                     ;;
                 --correlation-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
                     return 0
                     ;;
                 --where)
@@ -828,7 +1001,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__restore)
-            opts="-f -o -q -v -h --to --limit --up-to-damage --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --where --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --to --limit --up-to-damage --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -872,6 +1045,18 @@ _evbus() {
                     ;;
                 --correlation-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
                     return 0
                     ;;
                 --where)
@@ -942,7 +1127,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__show)
-            opts="-f -o -q -v -h --limit --skip --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --limit --skip --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -986,6 +1171,18 @@ _evbus() {
                     ;;
                 --correlation-id)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --field)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "valid invalid unknown" -- "${cur}"))
                     return 0
                     ;;
                 --where)

@@ -298,32 +298,33 @@ complete -c evbus -n "__fish_evbus_using_subcommand queues" -s v -l verbose -d '
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s q -l quiet -d 'Say only what matters'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l yes -d 'Answer yes to every question'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -l no-input -d 'Never ask'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "show" -d 'Look at messages without spending them'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "export" -d 'Write messages into an archive without removing them'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "replay" -d 'Put dead letters back'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "restore" -d 'Put an archive\'s messages back'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list show export replay restore purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "groups" -d 'What failed and how often, without spending a message'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "show" -d 'Look at messages without spending them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "export" -d 'Write messages into an archive without removing them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "replay" -d 'Put dead letters back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "restore" -d 'Put an archive\'s messages back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
@@ -339,11 +340,64 @@ json\t'For programs: one document, or one object per line'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l look -d 'Also look at the first 50 messages of each: when the oldest of them died, and why they did'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l by -d 'By what, several with commas between them [default: reason,queue,event,exception]' -r -f -a "reason\t'Why they died'
+queue\t'The queue they died in'
+event\t'The type of the event'
+exception\t'The type of what was thrown, as frameworks write it into headers'
+key\t'The routing key they were first published with'
+exchange\t'The exchange they were first published to'
+app\t'The application that sent them'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l event -d 'Events of this type' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l key -d 'Messages first published with a key that matches, as in email.#' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l from-queue -d 'Messages that died in this queue' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l reason -d 'Messages that died for this reason' -r -f -a "rejected\t''
+expired\t''
+maxlen\t''
+delivery_limit\t''"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l older-than -d 'Messages that first died longer ago than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l newer-than -d 'Messages that first died more recently than this' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l id -d 'The message with this message_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
+policy\t'By a temporary policy that lifts the delivery limit'
+copy\t'By a confirmed copy at the queue\'s end'
+none\t'Not at all: refuse queues where it could be needed'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l valid -d 'Also by whether the payload matches the schema of the topology file\'s catalog today: valid, invalid or unknown'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from groups" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l limit -d 'Show at most so many messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l skip -d 'Pass over so many of the selected messages first' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l event -d 'Events of this type' -r
@@ -357,6 +411,11 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l id -d 'The message with this message_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from show" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -398,6 +457,11 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l id -d 'The message with this message_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from export" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -439,6 +503,11 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l id -d 'The message with this message_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'
@@ -483,6 +552,11 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l id -d 'The message with this message_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
@@ -519,6 +593,11 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l newer-than -d 'Messages that first died more recently than this' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l id -d 'The message with this message_id' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l correlation-id -d 'Messages with this correlation_id' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l group -d 'Messages of this group, as dlq groups shows its id; given again, of that one too' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l field -d 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l only -d 'Messages whose payload matches the schema of the topology file\'s catalog, breaks it, or has none there' -r -f -a "valid\t''
+invalid\t''
+unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l save -d 'How to save a message that its return to the queue would destroy' -r -f -a "auto\t'By a temporary policy where one can be set, by a copy elsewhere'
 policy\t'By a temporary policy that lifts the delivery limit'

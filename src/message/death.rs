@@ -6,12 +6,19 @@
 
 use serde::Serialize;
 
-use super::{Field, Message, Table};
+use super::{
+    Field, Message, Table,
+    failure::{self, Failure},
+    traits::Traits,
+};
 
 /// The header that keeps the original exchange through a retry ladder.
 pub const EXCHANGE: &str = "x-evbus-exchange";
 /// The header that keeps the original routing key through a retry ladder.
 pub const ROUTING_KEY: &str = "x-evbus-routing-key";
+
+/// The reason of a message whose time was up.
+const EXPIRED: &str = "expired";
 
 /// One death of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,32 +55,62 @@ pub fn history(message: &Message) -> Vec<Death> {
 }
 
 /// The death that brought a message where it is.
-///
-/// A message that expires in a delay queue to be tried again has died there too, in the broker's eyes. So where anything else
-/// than expiry is on record, that is what is meant; else the newest.
 #[must_use]
 pub fn of(message: &Message) -> Option<Death> {
     let mut history = history(message);
-    let at = history.iter().position(|death| death.reason != "expired").unwrap_or(0);
-    (!history.is_empty()).then(|| history.swap_remove(at))
+    let at = decisive(&history)?;
+    Some(history.swap_remove(at))
 }
 
-/// The queue a message died in.
+/// Which of a message's deaths brought it where it is.
+///
+/// A message that expires in a delay queue to be tried again has died there too, in the broker's eyes. So where anything else
+/// than expiry is on record, that is what is meant; else the newest.
+pub(super) fn decisive(history: &[Death]) -> Option<usize> {
+    let at = history.iter().position(|death| death.reason != EXPIRED).unwrap_or(0);
+    (!history.is_empty()).then_some(at)
+}
+
+/// The queue a message died in, or failed at before a framework moved it.
 #[must_use]
 pub fn source_queue(message: &Message) -> Option<String> {
-    let first = || message.properties.header("x-first-death-queue").and_then(Field::as_str).map(str::to_owned);
-    of(message).map(|death| death.queue).or_else(first)
+    Traits::of(message).source_queue().map(str::to_owned)
 }
 
-/// Where a message was first published: what the retry contract kept, else what the oldest death says.
+/// The queue that follows from a message's death and from what a framework tells of its failure.
+///
+/// A framework that moves a message itself leaves no death behind but those of its delay queues, in which the message only waited.
+pub(super) fn source<'a>(
+    message: &'a Message,
+    death: Option<&'a Death>,
+    failure: Option<&Failure<'a>>,
+) -> Option<&'a str> {
+    let first = || message.properties.header("x-first-death-queue").and_then(Field::as_str);
+    let failed = failure.and_then(|failure| failure.queue);
+    match death {
+        Some(death) if death.reason == EXPIRED => failed.or(Some(&death.queue)),
+        Some(death) => Some(&death.queue),
+        None => failed.or_else(first),
+    }
+}
+
+/// Where a message was first published: what the retry contract kept, else what the oldest death says, else what a framework does.
 #[must_use]
 pub fn original_address(message: &Message) -> Option<Original> {
+    original(message, &history(message), failure::of(message).as_ref())
+}
+
+/// The same, given the history and the failure of a message.
+pub(super) fn original(message: &Message, history: &[Death], failure: Option<&Failure<'_>>) -> Option<Original> {
     let kept = |name| message.properties.header(name).and_then(Field::as_str).map(str::to_owned);
     if let (Some(exchange), Some(routing_key)) = (kept(EXCHANGE), kept(ROUTING_KEY)) {
         return Some(Original { exchange, routing_keys: vec![routing_key] });
     }
-    let oldest = history(message).pop()?;
-    Some(Original { exchange: oldest.exchange, routing_keys: oldest.routing_keys })
+    if let Some(oldest) = history.last() {
+        return Some(Original { exchange: oldest.exchange.clone(), routing_keys: oldest.routing_keys.clone() });
+    }
+    let (exchange, key) = failure?.address?;
+    Some(Original { exchange: exchange.to_owned(), routing_keys: vec![key.to_owned()] })
 }
 
 fn death(table: &Table) -> Option<Death> {
@@ -153,6 +190,32 @@ mod tests {
         assert_eq!(original.as_ref().map(|o| o.exchange.as_str()), Some("events"));
         assert_eq!(original.map(|o| o.routing_keys), Some(vec!["email.classified".to_owned()]));
         assert_eq!(original_address(&dead([("x-death", death)])).map(|o| o.exchange), Some("events.retry".to_owned()));
+    }
+
+    #[test]
+    fn where_the_broker_has_no_history_a_framework_tells_the_source() {
+        let delayed = Field::Array(vec![entry("nsb.v2.delay-level-00", "expired", "", "Sales")]);
+        let failed = Field::text("Sales");
+        assert_eq!(source_queue(&dead([("NServiceBus.FailedQ", failed.clone())])).as_deref(), Some("Sales"));
+        let waited = dead([("NServiceBus.FailedQ", failed.clone()), ("x-death", delayed)]);
+        assert_eq!(source_queue(&waited).as_deref(), Some("Sales"), "it only waited in the delay queue");
+        let rejected = Field::Array(vec![entry("other", "rejected", "", "other")]);
+        let died = dead([("NServiceBus.FailedQ", failed), ("x-death", rejected)]);
+        assert_eq!(source_queue(&died).as_deref(), Some("other"), "what the broker saw is newer");
+        let address = Field::text("rabbitmq://h/v/orders?durable=false");
+        assert_eq!(source_queue(&dead([("MT-Fault-InputAddress", address)])).as_deref(), Some("orders"));
+        let spring = |exchange: &str| {
+            dead([
+                ("x-exception-stacktrace", Field::text("a.B: c")),
+                ("x-original-exchange", Field::text(exchange)),
+                ("x-original-routingKey", Field::text("orders")),
+            ])
+        };
+        assert_eq!(source_queue(&spring("")).as_deref(), Some("orders"));
+        assert_eq!(source_queue(&spring("events")), None);
+        let original = original_address(&spring("events"));
+        assert_eq!(original.as_ref().map(|original| original.exchange.as_str()), Some("events"));
+        assert_eq!(original.map(|original| original.routing_keys), Some(vec!["orders".to_owned()]));
     }
 
     #[test]

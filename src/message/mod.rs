@@ -4,11 +4,18 @@
 //! table, so that nothing changes its type on the way through evbus.
 
 pub mod death;
+pub mod event;
+pub mod failure;
+pub mod group;
 mod identity;
 pub mod record;
 pub mod selector;
 mod size;
+#[cfg(test)]
+mod testing;
+pub mod traits;
 pub mod travel;
+pub mod validity;
 mod value;
 
 pub use identity::Identity;
@@ -68,4 +75,12 @@ pub struct Message {
     pub properties: Properties,
     /// Its body, byte for byte.
     pub body: Vec<u8>,
+}
+
+impl Message {
+    /// About what it takes on the wire.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.exchange.len() + self.routing_key.len() + self.properties.wire_size() + self.body.len()
+    }
 }

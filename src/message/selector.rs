@@ -7,7 +7,12 @@ use jaq_core::{
 };
 use jaq_json::Val;
 
-use super::{Message, death, record};
+use super::{
+    Message,
+    group::Chosen,
+    traits::Traits,
+    validity::{Judge, Validity},
+};
 
 /// A jq expression that does not compile, with where and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +47,10 @@ pub struct Selector {
     pub id: Option<String>,
     /// Its `correlation_id`.
     pub correlation_id: Option<String>,
+    /// It is in one of these groups; none is every message.
+    pub groups: Vec<Chosen>,
+    /// Its payload is that, says whoever knows the catalog.
+    pub only: Option<(Validity, Judge)>,
     /// A jq expression.
     pub expression: Option<Expression>,
 }
@@ -50,61 +59,71 @@ impl Selector {
     /// Whether it selects every message.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        let Selector { event, key, from_queue, reason, before, after, id, correlation_id, expression } = self;
+        let Selector { event, key, from_queue, reason, before, after, id, correlation_id, groups, only, expression } =
+            self;
         let texts = [event, key, from_queue, reason, id, correlation_id];
-        texts.iter().all(|text| text.is_none()) && before.is_none() && after.is_none() && expression.is_none()
+        let is_asked = before.is_some() || after.is_some() || only.is_some() || expression.is_some();
+        texts.iter().all(|text| text.is_none()) && groups.is_empty() && !is_asked
     }
 
-    /// Whether a message read from that queue is meant; `None` where the expression failed on it, which counts as no.
+    /// Whether a message read from that queue is meant; `None` where an expression failed on it, which counts as no.
     #[must_use]
     pub fn matches(&self, queue: &str, message: &Message) -> Option<bool> {
-        Some(self.fields_match(message) && self.expression.as_ref().map_or(Some(true), |e| e.holds(queue, message))?)
+        self.selects(&Traits::read_from(queue, message))
     }
 
-    fn fields_match(&self, message: &Message) -> bool {
-        let p = &message.properties;
+    /// The same of a message some of which is known already.
+    #[must_use]
+    pub fn selects(&self, traits: &Traits<'_>) -> Option<bool> {
+        // What costs most is asked last.
+        if !self.fields_match(traits) {
+            return Some(false);
+        }
+        if self.only.as_ref().is_some_and(|(wanted, judge)| traits.validity(judge) != *wanted) {
+            return Some(false);
+        }
+        if !self.groups.is_empty() {
+            let mut failed = false;
+            let is_in = self.groups.iter().any(|chosen| {
+                chosen.has(traits).unwrap_or_else(|| {
+                    failed = true;
+                    false
+                })
+            });
+            if !is_in {
+                return (!failed).then_some(false);
+            }
+        }
+        self.expression.as_ref().map_or(Some(true), |expression| expression.holds(traits))
+    }
+
+    fn fields_match(&self, traits: &Traits<'_>) -> bool {
+        let p = &traits.message().properties;
         let is =
             |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| found == Some(wanted));
         if !is(&self.id, p.message_id.as_deref()) || !is(&self.correlation_id, p.correlation_id.as_deref()) {
             return false;
         }
-        if self.event.is_some() && !is(&self.event, event_type(message).as_deref()) {
+        if self.event.is_some() && !is(&self.event, traits.event()) {
             return false;
         }
-        if self.key.is_none()
-            && self.from_queue.is_none()
-            && self.reason.is_none()
-            && self.before.is_none()
-            && self.after.is_none()
+        if let Some(pattern) = &self.key
+            && !keys(traits).iter().any(|key| topic_matches(pattern, key))
         {
-            return true;
+            return false;
         }
-        let death = death::of(message);
-        if let Some(pattern) = &self.key {
-            let original = death::original_address(message);
-            let keys = original.map_or_else(|| vec![message.routing_key.clone()], |original| original.routing_keys);
-            if !keys.iter().any(|key| topic_matches(pattern, key)) {
-                return false;
-            }
-        }
-        let published = || jiff::Timestamp::from_second(i64::try_from(p.timestamp?).ok()?).ok();
-        let at = death.as_ref().and_then(|death| death.first_at).or_else(published);
-        is(&self.from_queue, death.as_ref().map(|death| death.queue.as_str()))
-            && is(&self.reason, death.as_ref().map(|death| death.reason.as_str()))
-            && self.before.is_none_or(|before| at.is_some_and(|at| at < before))
-            && self.after.is_none_or(|after| at.is_some_and(|at| at > after))
+        (self.from_queue.is_none() || is(&self.from_queue, traits.source_queue()))
+            && (self.reason.is_none() || is(&self.reason, traits.death().map(|death| death.reason.as_str())))
+            && self.before.is_none_or(|before| traits.moment().is_some_and(|at| at < before))
+            && self.after.is_none_or(|after| traits.moment().is_some_and(|at| at > after))
     }
 }
 
-/// The type of the event in a message: the envelope's, else the property's.
-#[must_use]
-pub fn event_type(message: &Message) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Envelope {
-        event_type: String,
-    }
-    let envelope = serde_json::from_slice::<Envelope>(&message.body).ok();
-    envelope.map(|envelope| envelope.event_type).or_else(|| message.properties.kind.clone())
+/// The keys a message was first published with.
+fn keys<'a>(traits: &'a Traits<'_>) -> &'a [String] {
+    traits
+        .original()
+        .map_or_else(|| std::slice::from_ref(&traits.message().routing_key), |original| &original.routing_keys)
 }
 
 /// Whether a routing key matches a topic pattern as the broker matches it: `*` is one word, `#` any number of words.
@@ -160,16 +179,15 @@ impl Expression {
     }
 
     /// Whether it holds for a message: its first answer is neither false nor null. `None` where it failed.
-    fn holds(&self, queue: &str, message: &Message) -> Option<bool> {
-        let mut line = Vec::with_capacity(message.body.len() + 512);
-        record::write(&mut line, Some(queue), message).ok()?;
-        let input = jaq_json::read::parse_single(&line).ok()?;
+    fn holds(&self, traits: &Traits<'_>) -> Option<bool> {
+        Some(!matches!(self.first(traits)?, None | Some(Val::Null | Val::Bool(false))))
+    }
+
+    /// Its first answer for a message, if it has any. `None` where it failed.
+    pub(super) fn first(&self, traits: &Traits<'_>) -> Option<Option<Val>> {
+        let input = traits.record()?.clone();
         let context = Ctx::<data::JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
-        match self.filter.id.run((context, input)).map(unwrap_valr).next() {
-            None | Some(Ok(Val::Null | Val::Bool(false))) => Some(false),
-            Some(Ok(_)) => Some(true),
-            Some(Err(_)) => None,
-        }
+        self.filter.id.run((context, input)).map(unwrap_valr).next().transpose().ok()
     }
 }
 

@@ -1,12 +1,12 @@
 //! What tail shows: a line per message for people, a record per message for programs.
 
-use std::os::fd::AsFd;
+use std::{borrow::Cow, os::fd::AsFd};
 
 use serde_json::json;
 use tokio::{io::Interest, net::unix::pipe::Sender};
 
 use crate::{
-    message::{Message, record, selector},
+    message::{Message, event, record},
     ops::tail::{Event, Report},
     terminal::{Closed, Terminal},
     views::undecided,
@@ -114,7 +114,7 @@ fn line(message: &Message, terminal: &Terminal) -> String {
         .timestamp
         .and_then(|seconds| jiff::Timestamp::from_second(i64::try_from(seconds).ok()?).ok())
         .map_or_else(|| "-".to_owned(), |at| at.strftime("%H:%M:%SZ").to_string());
-    let kind = selector::event_type(message).unwrap_or_else(|| "-".to_owned());
+    let kind = event::kind(message).unwrap_or(Cow::Borrowed("-"));
     let id = p.message_id.as_deref().unwrap_or("-");
     let head = format!("{at} {} {kind} {id} ", message.routing_key);
     let room = usize::from(terminal.width()).saturating_sub(console::measure_text_width(&head)).max(20);

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dlq_groups;
 mod dlq_restore;
 mod export;
 mod help;

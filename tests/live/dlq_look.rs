@@ -6,30 +6,31 @@ use crate::support::live::{Live, broker};
 
 /// Messages that died by delivery limit, in a quorum queue somebody declared with nothing but its type. From 4.3 on they arrive with
 /// one attempt more than that queue allows: any return destroys them.
-fn spent(live: &Live, count: u32) {
+pub fn spent(live: &Live, count: u32) {
     live.pair("quorum", "work", "dead");
-    exhaust(live, "dead", count);
+    exhaust(live, "work", "dead", count);
 }
 
-/// Fills the queue `work` and gives every message back until all have died by delivery limit.
-fn exhaust(live: &Live, dead: &str, count: u32) {
+/// Fills a queue and gives every message back until all have died by delivery limit.
+pub fn exhaust(live: &Live, work: &str, dead: &str, count: u32) {
+    let before = live.ready(dead);
     live.api(
         reqwest::Method::PUT,
         &format!("policies/{}/limit", live.vhost),
-        Some(json!({"pattern": "^work$", "apply-to": "queues", "definition": {"delivery-limit": 20}})),
+        Some(json!({"pattern": format!("^{work}$"), "apply-to": "queues", "definition": {"delivery-limit": 20}})),
     );
-    live.fill("work", count as usize);
+    live.fill(work, count as usize);
     // Each return counts where returns are counted; a rejection counts on every series.
     live.until("they died", || {
         live.wait(async {
             while let Ok(Some(got)) =
-                live.channel.basic_get("work".into(), lapin::options::BasicGetOptions::default()).await
+                live.channel.basic_get(work.into(), lapin::options::BasicGetOptions::default()).await
             {
                 let options = lapin::options::BasicRejectOptions { requeue: true };
                 got.delivery.reject(options).await.expect("it goes back");
             }
         });
-        live.ready(dead) == count
+        live.ready(dead) == before + count
     });
 }
 
@@ -148,7 +149,7 @@ fn looks_killed_while_they_hold_everything_leave_a_queue_that_evbus_laid_out_as_
     let file = "evbus: 1\nname: looks\nbus: { exchange: events }\nservices: { work: { retry: none } }\n";
     std::fs::write(folder.path().join("evbus.yaml"), file).expect("a topology file");
     live.evbus(&["apply", "--yes"]).within(folder.path()).done().ends_with(0);
-    exhaust(&live, "work.dlq", COUNT);
+    exhaust(&live, "work", "work.dlq", COUNT);
     let mut killed = 0;
     while killed < 50 {
         // An expression that takes its time, so that the look can be met in the middle.

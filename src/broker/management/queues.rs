@@ -81,6 +81,9 @@ pub struct QueueInfo {
     /// Which of them leads.
     #[serde(deserialize_with = "lenient::text")]
     pub leader: Option<String>,
+    /// How the number of messages changes.
+    #[serde(deserialize_with = "lenient::object")]
+    pub messages_details: Map<String, Value>,
     /// Rates and counters, where statistics are collected.
     #[serde(deserialize_with = "lenient::object")]
     pub message_stats: Map<String, Value>,
@@ -130,6 +133,13 @@ impl QueueInfo {
     #[must_use]
     pub fn out_rate(&self) -> Option<f64> {
         self.rate("deliver_get_details").or_else(|| self.in_rate().map(|_| 0.0))
+    }
+
+    /// Messages per second by which it grew lately, or shrank; unknown where the broker does not tell. It alone says how fast dead letters
+    /// come in.
+    #[must_use]
+    pub fn growth(&self) -> Option<f64> {
+        self.messages_details.get("rate")?.as_f64()
     }
 
     fn rate(&self, key: &str) -> Option<f64> {
@@ -241,7 +251,7 @@ impl Management {
     /// # Errors
     /// See [`Error`].
     pub async fn queue_statistics(&self, vhost: &str) -> Result<Vec<QueueInfo>, Error> {
-        let columns = "name,vhost,type,arguments,policy,operator_policy,effective_policy_definition,messages_dlx,messages_ready,message_bytes_ready,message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
+        let columns = "name,vhost,type,arguments,policy,operator_policy,effective_policy_definition,messages_dlx,messages_ready,messages_details.rate,message_bytes_ready,message_stats.publish_details.rate,message_stats.deliver_get_details.rate";
         let name = |queue: &QueueInfo| queue.name.clone();
         let mut queues = paged(&self.http, &["queues", vhost], &[("columns", columns)], name).await?;
         self.complete(vhost, &mut queues).await?;

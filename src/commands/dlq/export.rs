@@ -53,7 +53,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let request = export::Request {
         queue: args.queue.clone(),
         limit: args.limit,
-        selector: args.selection.selector()?,
+        selector: args.selection.selector(context)?,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -67,6 +67,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let listen = &mut |event: export::Event<'_>| view.event(event);
     let report = export::run(&broker, &request, &context.interrupt, listen, &mut |line| view.line(line)).await;
     let report = view.finish(report)?;
+    args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.exported);
     let exit = if report.interrupted {
         Exit::Interrupted
     } else if report.stopped.is_some() || report.cut {

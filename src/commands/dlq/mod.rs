@@ -2,6 +2,7 @@
 
 mod explain;
 mod export;
+mod groups;
 mod holding;
 mod list;
 mod purge;
@@ -24,6 +25,8 @@ use crate::{
 pub enum Command {
     /// Every dead letter queue: depth, type and whose it is
     List(list::Args),
+    /// What failed and how often, without spending a message
+    Groups(groups::Args),
     /// Look at messages without spending them
     Show(show::Args),
     /// Write messages into an archive without removing them
@@ -40,6 +43,7 @@ pub enum Command {
 pub async fn run(command: &Command, context: &mut Context) -> Outcome {
     match command {
         Command::List(args) => list::run(args, context).await,
+        Command::Groups(args) => groups::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
         Command::Export(args) => export::run(args, context).await,
         Command::Replay(args) => replay::run(args, context).await,

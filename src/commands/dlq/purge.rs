@@ -58,7 +58,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let request = Request {
         queue: args.queue.clone(),
         limit: args.limit,
-        selector: args.selection.selector()?,
+        selector: args.selection.selector(context)?,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -78,5 +78,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     view.begin(purge.run_id(), purge.set());
     let outcome =
         purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut |event| view.event(event)).await;
-    ended(view.finish(outcome)?)
+    let report = view.finish(outcome)?;
+    if let Some(report) = &report {
+        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+    }
+    ended(report)
 }

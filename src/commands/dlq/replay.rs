@@ -63,7 +63,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         queue: args.queue.clone(),
         to: args.to.clone(),
         limit: args.limit,
-        selector: args.selection.selector()?,
+        selector: args.selection.selector(context)?,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -85,7 +85,11 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let outcome = replay
         .run(&context.interrupt, |preflight| view.consent_to_replay(preflight), &mut |event| view.event(event))
         .await;
-    ended(view.finish(outcome)?)
+    let report = view.finish(outcome)?;
+    if let Some(report) = &report {
+        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+    }
+    ended(report)
 }
 
 pub(super) fn to(text: &str) -> Result<To, String> {

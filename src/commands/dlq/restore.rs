@@ -57,7 +57,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         path: args.file.clone(),
         to: args.to.clone(),
         limit: args.limit,
-        selector: args.selection.selector()?,
+        selector: args.selection.selector(context)?,
         rules: Rules::default(),
         up_to_damage: args.up_to_damage,
         dry_run: args.dry_run,
@@ -75,5 +75,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     view.begin(restore.run_id(), restore.records());
     let outcome =
         restore.run(interrupt, |preflight| view.consent_to_restore(preflight), &mut |event| view.event(event)).await;
-    ended(view.finish(outcome)?)
+    let report = view.finish(outcome)?;
+    if let Some(report) = &report {
+        args.selection.tell_of_empty_groups(&context.terminal, &header.queue, report.selected);
+    }
+    ended(report)
 }

@@ -42,7 +42,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         queue: args.queue.clone(),
         limit: args.limit,
         skip: args.skip,
-        selector: args.selection.selector()?,
+        selector: args.selection.selector(context)?,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -54,5 +54,8 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let view = View::new(&mut context.terminal, &args.queue);
     let report = show::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;
     let report = view.finish(report)?;
+    if args.skip == 0 {
+        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.shown);
+    }
     Ok(if report.interrupted { Exit::Interrupted } else { Exit::Done })
 }

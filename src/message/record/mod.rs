@@ -7,7 +7,7 @@
 //! | `properties` | those that are set; `timestamp` in seconds since 1970, as AMQP has it |
 //! | `properties.headers` | see [`field()`] for values that JSON has no word for |
 //! | `body` | `{"json": …}`, `{"text": …}` or `{"base64": …}`: the first that gives the bytes back exactly |
-//! | `death`, `envelope` | decoded from the rest, for readers; ignored when a record is read |
+//! | `death`, `failure`, `envelope` | decoded from the rest, for readers; ignored when a record is read |
 
 mod field;
 mod read;
@@ -24,7 +24,7 @@ use serde_json::value::RawValue;
 pub use field::field;
 pub use read::{Error, read};
 
-use super::{Message, Properties, death};
+use super::{Message, Properties, death, failure};
 
 /// The format's name.
 pub const FORMAT: &str = "evbus.message/1";
@@ -61,6 +61,9 @@ impl Serialize for Record<'_> {
         map.serialize_entry("body", &BodyOf { body, parsed: parsed.as_ref() })?;
         if let Some(death) = death::of(self.message) {
             map.serialize_entry("death", &death)?;
+        }
+        if let Some(failure) = failure::of(self.message) {
+            map.serialize_entry("failure", &failure)?;
         }
         if let Some(envelope) = parsed.as_ref().and_then(envelope) {
             map.serialize_entry("envelope", &envelope)?;
@@ -146,7 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::message::{Field, Table};
+    use crate::message::testing::{fields, tables};
 
     fn there_and_back(message: &Message) -> Message {
         let mut line = Vec::new();
@@ -186,42 +189,9 @@ mod tests {
         assert_eq!(value["envelope"], serde_json::json!({"event_id": "1", "event_type": "EmailClassified"}));
     }
 
-    fn fields() -> impl Strategy<Value = Field> {
-        let leaf = prop_oneof![
-            Just(Field::Void),
-            any::<bool>().prop_map(Field::Bool),
-            any::<i8>().prop_map(Field::I8),
-            any::<u8>().prop_map(Field::U8),
-            any::<i16>().prop_map(Field::I16),
-            any::<u16>().prop_map(Field::U16),
-            any::<i32>().prop_map(Field::I32),
-            any::<u32>().prop_map(Field::U32),
-            any::<i64>().prop_map(Field::I64),
-            any::<u32>().prop_map(|bits| Field::F32(f32::from_bits(bits))),
-            any::<u64>().prop_map(|bits| Field::F64(f64::from_bits(bits))),
-            any::<(u8, u32)>().prop_map(|(scale, value)| Field::Decimal { scale, value }),
-            any::<Vec<u8>>().prop_map(Field::Text),
-            any::<String>().prop_map(Field::text),
-            any::<Vec<u8>>().prop_map(Field::Bytes),
-            any::<u64>().prop_map(Field::Timestamp),
-        ];
-        leaf.prop_recursive(3, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(Field::Array),
-                tables(inner).prop_map(Field::Table),
-            ]
-        })
-    }
-
     fn bodies() -> impl Strategy<Value = Vec<u8>> {
         let json = prop::sample::select(vec!["null", "true", "0", "-1.5", r#""x""#, "[]", "{}", r#"{"a":null}"#]);
         prop_oneof![2 => any::<Vec<u8>>(), 1 => json.prop_map(|text| text.as_bytes().to_vec())]
-    }
-
-    fn tables(inner: impl Strategy<Value = Field>) -> impl Strategy<Value = Table> {
-        // Names that look like our tags are the ones that could be mistaken.
-        let name = prop_oneof![any::<String>(), "!(i8|text|table|x)?".prop_map(|name| name)];
-        prop::collection::btree_map(name, inner, 0..4)
     }
 
     proptest! {

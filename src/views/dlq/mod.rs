@@ -2,6 +2,7 @@
 
 pub mod explain;
 pub mod export;
+pub mod groups;
 pub mod list;
 mod purge;
 mod replay;
@@ -10,6 +11,27 @@ pub mod run;
 pub mod show;
 
 use super::counted;
+use crate::{ops::dlq::Notice, terminal::Terminal};
+
+/// Tells a notice, and says how many messages were replaced by copies.
+fn notice(terminal: &Terminal, notice: &Notice<'_>) -> u64 {
+    match *notice {
+        Notice::Warning(ref text) => terminal.warn(text),
+        Notice::Guarded(policy) => {
+            terminal.say(&format!("the delivery limit is lifted by the temporary policy {policy} while this runs"));
+        }
+        Notice::Saved { count, by_policy: true } => terminal.say(&format!(
+            "{} had no delivery attempt left and went back under a temporary policy",
+            counted(count, "message")
+        )),
+        Notice::Saved { count: 0, by_policy: false } => (),
+        Notice::Saved { count, by_policy: false } => {
+            terminal.warn(&saved(count));
+            return count;
+        }
+    }
+    0
+}
 
 /// How many messages had to be replaced by copies: told whatever else is not, for their order has changed.
 fn saved(count: u64) -> String {

@@ -6,13 +6,18 @@ use serde_json::json;
 
 use crate::{
     failure::Failure,
-    message::{Field, Message, death, record},
+    message::{
+        Field, Message,
+        failure::{self, Failure as Failed},
+        record,
+        traits::Traits,
+    },
     ops::dlq::{
         Error,
         show::{Event, Report},
     },
     terminal::{Closed, Terminal},
-    views::{counted, dlq::saved, undecided},
+    views::{dlq::notice, undecided},
 };
 
 /// Shows messages.
@@ -44,19 +49,7 @@ impl<'a> View<'a> {
     pub fn event(&self, event: Event<'_>) {
         let mut terminal = self.terminal.borrow_mut();
         match event {
-            Event::Warning(text) => terminal.warn(&text),
-            Event::Guarded(policy) => {
-                terminal.say(&format!("the delivery limit is lifted by the temporary policy {policy} while this runs"));
-            }
-            Event::Saved { count, by_policy: true } => terminal.say(&format!(
-                "{} had no delivery attempt left and went back under a temporary policy",
-                counted(count, "message")
-            )),
-            Event::Saved { count: 0, by_policy: false } => (),
-            Event::Saved { count, by_policy: false } => {
-                self.saved.set(self.saved.get() + count);
-                terminal.warn(&saved(count));
-            }
+            Event::Notice(told) => self.saved.set(self.saved.get() + notice(&terminal, &told)),
             Event::Message(message) => {
                 if self.closed.borrow().is_none()
                     && let Err(closed) = self.message(&mut terminal, message)
@@ -128,6 +121,7 @@ impl<'a> View<'a> {
 fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
     let foreign = |text: &str| terminal.foreign(text).replace('\n', " ");
     let p = &message.properties;
+    let traits = Traits::of(message);
     let bold = console::Style::new().bold();
     let mut lines = vec![
         terminal.styled(&bold, &format!("#{number} {}", foreign(p.message_id.as_deref().unwrap_or("(no message_id)")))),
@@ -136,14 +130,25 @@ fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
     if let Some(kind) = &p.kind {
         add("type", foreign(kind));
     }
-    if let Some(death) = death::of(message) {
+    if let Some(death) = traits.death() {
         let times = if death.count == 1 { "once".to_owned() } else { format!("{} times", death.count) };
         add("died in", format!("{} ({}, {times})", foreign(&death.queue), foreign(&death.reason)));
         if let Some(at) = &death.first_at {
             add("first at", at.to_string());
         }
     }
-    if let Some(original) = death::original_address(message) {
+    if let Some(failure) = traits.failure() {
+        add("failed with", foreign(&failed_with(failure)));
+        if traits.death().is_none()
+            && let Some(queue) = failure.queue
+        {
+            add("failed in", foreign(queue));
+        }
+        if let Some(at) = &failure.failed_at {
+            add("failed at", at.to_string());
+        }
+    }
+    if let Some(original) = traits.original() {
         let exchange =
             if original.exchange.is_empty() { "the default exchange".into() } else { foreign(&original.exchange) };
         add("published", format!("to {exchange} with {}", foreign(&original.routing_keys.join(", "))));
@@ -170,9 +175,28 @@ fn page(number: u64, message: &Message, terminal: &Terminal) -> Vec<String> {
     lines
 }
 
+/// What was thrown, in a line: its type, its text where that says more, and whose headers tell it.
+fn failed_with(failure: &Failed<'_>) -> String {
+    let text = failure.message.and_then(|text| text.lines().next()).map(str::trim);
+    let mut line = match (failure.kind, text) {
+        (Some(kind), Some(text)) if text.starts_with(kind) => text.to_owned(),
+        (Some(kind), Some(text)) => format!("{kind}: {text}"),
+        (Some(only), None) | (None, Some(only)) => only.to_owned(),
+        (None, None) => failure.task.map(|task| format!("the task {task}")).unwrap_or_default(),
+    };
+    if let Some((end, _)) = line.char_indices().nth(200) {
+        line.truncate(end);
+        line.push('…');
+    }
+    format!("{line} ({})", failure.framework.word())
+}
+
 /// Headers that are shown decoded already.
 fn is_history(name: &str) -> bool {
-    name == "x-death" || name.starts_with("x-first-death-") || name.starts_with("x-last-death-")
+    name == "x-death"
+        || name.starts_with("x-first-death-")
+        || name.starts_with("x-last-death-")
+        || failure::is_decoded(name)
 }
 
 fn brief(field: &Field) -> String {
