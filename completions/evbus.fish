@@ -515,6 +515,14 @@ copy\t'By a confirmed copy at the queue\'s end'
 none\t'Not at all: refuse queues where it could be needed'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l rate -d 'How fast at most, as in 50/s' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l max-depth -d 'Wait while a target queue holds as many ready messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l require-consumers -d 'Wait while a target queue has fewer consumers [N is 1 where it is left away]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l max-replays -d 'Leave messages where they are that were replayed so often already' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l park -d 'Put those aside into this queue instead, just as they are' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l canary -d 'Replay so many first and see whether they come back, then so many more, then the rest' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l canary-wait -d 'How long to wait for what comes back [default: as long as the service retries by the topology file, else 60s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l stop-if-bounced -d 'How many of them may come back' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l strip -d 'Leave these headers behind too, and keep no trace of what stays behind anyway; NAME* for all that begin so' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l keep -d 'Take these along all the same; NAME* for all that begin so' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F

@@ -45,6 +45,13 @@ impl From<Error> for Failure {
             Error::Full { .. } => with("full").hint(
                 "--window N holds more at once; a user with the policymaker tag can have the limit lifted while it lasts",
             ),
+            Error::Bounced { is_certain, .. } => {
+                let failure = match is_certain {
+                    true => with("bounced"),
+                    false => with("bounced").because("so many came since, and who they are cannot be seen without a price"),
+                };
+                failure.hint("evbus dlq show says what they died of this time; --stop-if-bounced says how many may come back")
+            }
             Error::Stream { .. } => with("stream").hint("streams are read, never emptied; evbus tail shows what passes"),
             Error::SingleActive { .. } => with("single_active").hint("stop its consumers first"),
             Error::NotSaved { .. } => with("not_saved"),

@@ -47,6 +47,23 @@ fn every_run_over_dead_letters_ends_its_lines_with_a_summary() {
 }
 
 #[test]
+fn care_that_cannot_be_taken_is_wrong_usage() {
+    for (flags, because) in [
+        (&["--max-depth", "5", "--to", "exchange"][..], "--max-depth asks queues, and --to names an exchange"),
+        (&["--require-consumers", "--to", "exchange:e/k"], "--require-consumers asks queues"),
+        (&["--max-replays", "2", "--park", "q"], "q cannot be put aside into itself"),
+        (&["--park", "p"], "--max-replays <N>"),
+        (&["--canary-wait", "1s"], "--canary <N,…>"),
+        (&["--canary", "1,0"], "0 is not in"),
+        (&["--canary", "1", "--stop-if-bounced", "5"], "\"5\" is not a share; write 5% or 0.5%"),
+        (&["--rate", "fast"], "is not a rate"),
+    ] {
+        let done = evbus(["dlq", "replay", "q", "--yes"]).and(flags).done().ends_with(2);
+        assert!(done.err().contains(because), "{}", done.whole());
+    }
+}
+
+#[test]
 fn what_cannot_be_stripped_or_kept_is_wrong_usage() {
     for (flag, name, because) in [
         ("--keep", "user_id", "user_id cannot be kept: the broker closes the channel"),

@@ -36,7 +36,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("main", &[]),
     ("message", &[]),
     ("nearest", &[]),
-    ("ops", &["broker", "catalog", "interrupt", "message", "nearest", "sandbox", "topology", "version"]),
+    ("ops", &["broker", "catalog", "duration", "interrupt", "message", "nearest", "sandbox", "topology", "version"]),
     ("sandbox", &[]),
     ("settings", &["broker", "duration", "terminal"]),
     ("terminal", &["failure"]),

@@ -13,6 +13,7 @@ mod connection;
 mod consent;
 mod demo;
 mod dlq_archive;
+mod dlq_care;
 mod dlq_explain;
 mod dlq_groups;
 mod dlq_hold;

@@ -1,5 +1,7 @@
 //! A real broker.
 
+pub mod handler;
+
 use std::{sync::OnceLock, time::Duration};
 
 use evbus::sandbox::{self, Options, Sandbox};

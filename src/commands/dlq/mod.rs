@@ -1,5 +1,6 @@
 //! `evbus dlq`: dead letters.
 
+mod care;
 mod explain;
 mod export;
 mod groups;

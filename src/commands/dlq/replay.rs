@@ -1,6 +1,7 @@
 //! `evbus dlq replay`
 
 use super::{
+    care::Care,
     ended,
     explain::{self, Explain},
     holding::Holding,
@@ -49,6 +50,9 @@ pub struct Args {
     explain: Explain,
 
     #[command(flatten)]
+    care: Care,
+
+    #[command(flatten)]
     travel: Travel,
 }
 
@@ -58,7 +62,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("replay moves messages")?;
     }
+    args.care.check(&args.queue, &args.to)?;
     let broker = context.broker_of_bus()?;
+    let care = args.care.resolve(&args.queue, context)?;
     let request = Request {
         queue: args.queue.clone(),
         to: args.to.clone(),
@@ -67,6 +73,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
+        care,
         rules,
         follows: false,
         dry_run: args.dry_run,

@@ -174,6 +174,17 @@ impl<'a> Reading<'a> {
         Ok(delivery)
     }
 
+    /// How many messages of the set were not handed out.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// What was handed out last is not in the set: one more is read in its place.
+    pub fn is_beside(&mut self) {
+        self.left = self.left.saturating_add(1);
+    }
+
     /// Stops before the set is exhausted.
     pub fn stop(&mut self) {
         self.left = 0;

@@ -4,18 +4,20 @@
 //! each message is published mandatory and confirmed on a connection of its own; [`Fate::Routed`](crate::broker::Fate) alone removes the
 //! original. Whatever else happens to a message, it is in the dead letter queue when the run is over.
 
+pub mod care;
 mod moving;
 
 use std::{collections::VecDeque, time::Duration};
 
+use care::Care;
 use moving::Moving;
 
 use super::{
     intent::{Intent, Scope},
     probe,
-    reading::{Hold, Reading},
+    reading::Hold,
     run::{Event, Report},
-    session::{Assumption, Error, Purpose, Save, Session},
+    session::{self, Assumption, Error, Purpose, Save, Session},
     target::{Address, Targets, To},
     terms::Wish,
 };
@@ -45,6 +47,8 @@ pub struct Request {
     pub assume: Option<Assumption>,
     /// How many messages may be held unsettled at once; `None` chooses.
     pub window: Option<u16>,
+    /// How the targets are taken care of.
+    pub care: Care,
     /// What travels otherwise than usual.
     pub rules: Rules,
     /// Also what comes while it runs, until the queue is empty. Nothing is read ahead then, and nobody is asked.
@@ -66,7 +70,7 @@ impl Request {
             command: "evbus dlq replay",
             owner: &self.owner,
             assume: self.assume,
-            gives_back: self.dry_run || !self.selector.is_everything(),
+            gives_back: self.dry_run || !self.selector.is_everything() || self.care.waits(),
             locks: !self.dry_run,
         };
         let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
@@ -134,6 +138,13 @@ impl<'a> Replay<'a> {
         let intent = request.intent();
         let mut session = Session::open(broker, intent.purpose).await?;
         let set = intent.scope.set(session.facts.ready);
+        if let Some(park) = &request.care.park
+            && session.consuming.look_up(park).await?.is_none()
+        {
+            let nearest = session::nearest_queue(broker, park).await;
+            session.close().await;
+            return Err(Error::NoQueue { queue: park.clone(), nearest });
+        }
         let publishing = broker.connect("evbus dlq replay (publishing)").await?;
         if set > 0 && intent.writes {
             probe::may_write(broker, &session.run).await?;
@@ -213,8 +224,8 @@ impl<'a> Replay<'a> {
         let publisher = self.publishing.publisher(WINDOW).await?;
         // Asked over the connection that never publishes: in an alarm the other one is not heard.
         let targets = Targets::new(&self.session.consuming);
-        let mut reading = Reading::begin(&self.session.consuming, &self.session.queue, self.set, self.hold).await?;
         let mut run = Moving::new(self, publisher, targets, interrupt, listen);
+        let mut reading = run.begin().await?;
         // From here on something is held: whatever goes wrong, it is given back before anything else is taken away.
         let mut ahead = VecDeque::new();
         let preflight = run.look_ahead(&mut reading, &mut ahead).await;
@@ -222,11 +233,11 @@ impl<'a> Replay<'a> {
             !interrupt.is_raised() && (self.request.dry_run || consent(preflight)) && !interrupt.is_raised()
         });
         if go {
-            run.pump(&mut reading, ahead).await;
+            run.rounds(reading, ahead).await;
         } else {
             run.stay_all(&mut reading, ahead).await;
+            run.give_back(reading).await;
         }
-        run.give_back(reading).await;
         preflight?;
         match (go, run.report.stopped.take()) {
             (true, stopped) => Ok(Some(Report { stopped, ..run.report })),

@@ -17,6 +17,17 @@ pub enum Event<'a> {
     Settled(&'a Line),
     /// The broker takes no messages for now, or takes them again.
     Blocked(Option<&'a str>),
+    /// Nothing goes for now, for the sake of the targets; or it goes on.
+    Paused(Option<&'a str>),
+    /// What has come back of the run's first messages.
+    Bounced {
+        /// Messages that were moved.
+        moved: u64,
+        /// Messages of them that are in the queue again.
+        bounced: u64,
+        /// They were looked at; otherwise it is the most that it can be.
+        is_certain: bool,
+    },
 }
 
 /// What became of one message.
@@ -39,6 +50,10 @@ pub enum Outcome {
     Replayed,
     /// It has a target that exists; this run moves nothing.
     WouldReplay,
+    /// Its copy is safe in the queue where it was put aside, and it is removed where it was.
+    Parked,
+    /// It would be put aside; this run moves nothing.
+    WouldPark,
     /// It is removed for good.
     Removed,
     /// It is selected; this run removes nothing.
@@ -62,6 +77,10 @@ pub struct Report {
     pub selected: u64,
     /// Moved.
     pub replayed: u64,
+    /// Put aside.
+    pub parked: u64,
+    /// Moved, and in the queue again when that was last looked for.
+    pub bounced: Option<u64>,
     /// Removed for good.
     pub removed: u64,
     /// Kept because they have nowhere to go.
@@ -93,8 +112,9 @@ impl Report {
     pub fn count(&mut self, outcome: &Outcome) {
         match outcome {
             Outcome::Replayed => self.replayed += 1,
+            Outcome::Parked => self.parked += 1,
             Outcome::Removed => self.removed += 1,
-            Outcome::WouldReplay | Outcome::WouldRemove => (),
+            Outcome::WouldReplay | Outcome::WouldPark | Outcome::WouldRemove => (),
             Outcome::Skipped(_) => self.skipped += 1,
             Outcome::Returned(_) => self.returned += 1,
             Outcome::Refused => self.refused += 1,
@@ -111,6 +131,10 @@ impl Report {
     /// Messages that the run has done its work on; in a dry run those that it would have.
     #[must_use]
     pub fn done(&self) -> u64 {
-        if self.dry_run { self.selected.saturating_sub(self.stayed()) } else { self.replayed + self.removed }
+        if self.dry_run {
+            self.selected.saturating_sub(self.stayed())
+        } else {
+            self.replayed + self.parked + self.removed
+        }
     }
 }

@@ -87,6 +87,18 @@ pub enum Error {
         /// What became of its copy.
         because: String,
     },
+    /// More of what was replayed has come back than may.
+    #[error("{bounced} of the {moved} messages replayed came back to {queue}: the rest stays")]
+    Bounced {
+        /// The queue.
+        queue: String,
+        /// How many were replayed.
+        moved: u64,
+        /// How many of them are in the queue again.
+        bounced: u64,
+        /// They were looked at; otherwise it is the most that it can be.
+        is_certain: bool,
+    },
     /// The broker.
     #[error(transparent)]
     Broker(#[from] broker::Error),

@@ -57,6 +57,15 @@ impl Topology {
         self.bus.is_some() || self.audit.is_some() || !self.services.is_empty() || !self.events.is_empty()
     }
 
+    /// How long the service whose dead letters are kept there retries before it gives up; `None` where no service's are.
+    #[must_use]
+    pub fn retries_before(&self, dead_letters: &str) -> Option<Duration> {
+        let pattern = &self.naming.dead_letter_queue;
+        let named = |service: &Service| pattern.replace("{queue}", &service.queue).replace("{service}", &service.name);
+        let service = self.services.iter().find(|service| named(service) == dead_letters)?;
+        Some(service.retry.iter().sum())
+    }
+
     /// The event of that name.
     #[must_use]
     pub fn event(&self, name: &str) -> Option<&Event> {

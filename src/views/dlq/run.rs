@@ -16,6 +16,7 @@ use crate::{
     },
     terminal::{Consent, Progress, Terminal, word as word_of_shell},
     views::{
+        counted,
         dlq::{known, saved},
         table::{Table, count},
         undecided,
@@ -135,16 +136,43 @@ impl<'a> View<'a> {
                 }
             }
             Event::Blocked(Some(reason)) => {
-                self.terminal.borrow().warn(&format!("the broker takes no messages ({reason}); waiting"));
+                let because = format!("the broker takes no messages ({reason})");
+                self.terminal.borrow().warn(&format!("{because}; waiting"));
+                self.line(&json!({ "event": "paused", "because": because }));
             }
-            Event::Blocked(None) => self.terminal.borrow().say("the broker takes messages again"),
+            Event::Blocked(None) => {
+                self.terminal.borrow().say("the broker takes messages again");
+                self.line(&json!({ "event": "resumed" }));
+            }
+            Event::Paused(Some(because)) => {
+                self.terminal.borrow().say(&format!("paused: {because}"));
+                self.line(&json!({ "event": "paused", "because": because }));
+            }
+            Event::Paused(None) => {
+                self.terminal.borrow().say("it goes on");
+                self.line(&json!({ "event": "resumed" }));
+            }
+            Event::Bounced { moved, bounced, is_certain } => {
+                let most = if is_certain { "" } else { "at most " };
+                self.terminal.borrow().say(&format!("{most}{bounced} of {} came back", counted(moved, "message")));
+                self.line(&json!({ "event": "canary", "moved": moved, "bounced": bounced, "is_certain": is_certain }));
+            }
             Event::Settled(line) => self.settled(line),
+        }
+    }
+
+    /// A line of data, where data is JSON. What a run waits for is seen while it waits.
+    fn line(&self, value: &Value) {
+        let mut terminal = self.terminal.borrow_mut();
+        if terminal.is_json() {
+            // When the reader has gone the run goes on: its report still ends the process.
+            let _ = terminal.json(value).and_then(|()| terminal.flush());
         }
     }
 
     fn settled(&self, line: &Line) {
         let obstacle = match &line.outcome {
-            Outcome::WouldReplay => Some(None),
+            Outcome::WouldReplay | Outcome::WouldPark => Some(None),
             Outcome::Skipped(why) => Some(Some(why.clone())),
             _ => None,
         };
@@ -158,7 +186,8 @@ impl<'a> View<'a> {
             return;
         }
         let because = match &line.outcome {
-            Outcome::Replayed | Outcome::WouldReplay | Outcome::Removed | Outcome::WouldRemove => return,
+            Outcome::Replayed | Outcome::WouldReplay | Outcome::Parked | Outcome::WouldPark => return,
+            Outcome::Removed | Outcome::WouldRemove => return,
             Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) => why.as_str(),
             Outcome::Refused => "the target refused it",
         };
@@ -248,6 +277,8 @@ fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Replayed => "replayed",
         Outcome::WouldReplay => "would_replay",
+        Outcome::Parked => "parked",
+        Outcome::WouldPark => "would_park",
         Outcome::Removed => "removed",
         Outcome::WouldRemove => "would_remove",
         Outcome::Skipped(_) => "skipped",
@@ -271,7 +302,7 @@ fn summary_json(report: &Report) -> Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
         "refused": report.refused, "unknown": report.unknown, "left": report.left, "archive": report.archive, "undo": undo(report),
-        "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
+        "parked": report.parked, "bounced": report.bounced, "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
 }
 
 /// The command that puts back what was removed.
@@ -282,8 +313,9 @@ fn undo(report: &Report) -> Option<String> {
 
 fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
     let would = if report.dry_run { "would be " } else { "" };
-    let mut line = format!("{} {would}{}", report.done(), verb.done());
+    let mut line = format!("{} {would}{}", report.done() - report.parked, verb.done());
     for (count, word) in [
+        (report.parked, "parked"),
         (report.skipped, "skipped"),
         (report.returned, "returned"),
         (report.refused, "refused"),

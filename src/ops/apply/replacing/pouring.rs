@@ -7,7 +7,7 @@ use crate::{
     message::{selector::Selector, travel::Rules},
     ops::dlq::{
         self, Save, To,
-        replay::{self, Replay},
+        replay::{self, Replay, care::Care},
         run::Report,
     },
     topology::{expand::kind, order::dead_letters, spec::ExchangeSpec},
@@ -65,6 +65,7 @@ async fn prepare<'a>(
         save: Save::Auto,
         assume: None,
         window: None,
+        care: Care::default(),
         rules: Rules::default(),
         follows: true,
         dry_run: false,

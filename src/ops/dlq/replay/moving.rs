@@ -1,26 +1,34 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
 mod ahead;
+mod gate;
 mod gone;
 mod proof;
+mod rounds;
 mod settling;
+mod taking;
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use self::{gone::Going, proof::Proof};
+use self::{
+    gate::Gate,
+    gone::Going,
+    proof::Proof,
+    rounds::{Left, Met},
+};
 use super::Replay;
 use crate::{
     broker::{self, Deliveries, Delivery, Letter, Publisher, Receipt},
     interrupt::Interrupt,
-    message::{Message, travel},
+    message::{Identity, Message},
     ops::dlq::{
         reading::Reading,
         run::{Event, Line, Outcome, Report},
         saver::Saver,
         session::Error,
-        target::{self, Address, Standing, Targets, To},
+        target::{Address, Targets},
     },
 };
 
@@ -34,6 +42,9 @@ const BURST: usize = 500;
 /// hundred come in that time, far fewer than the broker may send ahead.
 const PAUSE: Duration = Duration::from_millis(4);
 
+/// How often it is asked whether a message may go that had to wait. It catches up with its pace then.
+const TICK: Duration = Duration::from_millis(20);
+
 struct Pending {
     seq: u64,
     message_id: Option<String>,
@@ -41,6 +52,10 @@ struct Pending {
     receipt: Receipt,
     /// The message as it was, where giving it back would destroy it: should it not arrive, a copy has to take its place.
     endangered: Option<Box<Message>>,
+    /// What it is, where it may be met again.
+    identity: Option<Identity>,
+    /// What has become of it when its original is gone.
+    outcome: Outcome,
 }
 
 /// The moving part of a run.
@@ -61,6 +76,10 @@ pub(super) struct Moving<'r, 'a, L> {
     going: VecDeque<Going>,
     /// Not arrived, and not to be given back: copies have to take their places.
     endangered: Vec<Delivery>,
+    gate: Gate<'r>,
+    met: Met,
+    /// How many messages this round is to read.
+    round: u64,
     read: u64,
     tickets: u64,
 }
@@ -90,6 +109,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             proof: None,
             going: VecDeque::new(),
             endangered,
+            gate: Gate::new(&replay.request.care, &replay.session.consuming),
+            met: Met::default(),
+            round: 0,
             read: 0,
             tickets: 0,
         }
@@ -99,12 +121,14 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         self.report.stopped.get_or_insert(error);
     }
 
-    /// Moves the set until it is exhausted, the operator stops, or something ends it. Then everything published is settled.
-    pub(super) async fn pump(&mut self, reading: &mut Reading<'_>, mut ahead: VecDeque<Delivery>) {
+    /// Moves what is read until that is exhausted, the operator stops, or something ends or interrupts it. Then everything published is
+    /// settled.
+    async fn pump(&mut self, reading: &mut Reading<'_>, mut ahead: VecDeque<Delivery>) -> Left {
         if let Err(error) = self.feed(reading, &mut ahead).await {
             self.stop(error);
         }
         self.report.interrupted = self.interrupt.is_raised();
+        let unread = reading.left().saturating_add(ahead.len() as u64);
         reading.stop();
         if let Err(error) = self.settle_all(reading).await {
             self.stop(error);
@@ -112,7 +136,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         if let Some(error) = self.publisher.take_end() {
             self.stop(error.into());
         }
+        let kept = reading.deliveries().kept_in_all() + self.endangered.len();
         self.stay_all(reading, ahead).await;
+        Left { unread, kept: kept as u64 }
     }
 
     /// Keeps what was read and not begun with.
@@ -127,8 +153,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// messages.
     async fn feed(&mut self, reading: &mut Reading<'_>, ahead: &mut VecDeque<Delivery>) -> Result<(), Error> {
         loop {
-            let mut burst = 0;
-            while burst < BURST {
+            let (mut burst, mut waits) = (0, false);
+            while burst < BURST && !waits {
                 if self.is_enough() {
                     return Ok(());
                 }
@@ -137,14 +163,21 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 else {
                     break;
                 };
-                self.take(reading, delivery).await?;
+                let taken = self.take(reading, delivery).await?;
+                waits = Self::is_held_up(taken, ahead);
                 burst += 1;
             }
             self.publisher.take_up();
             // Where nothing has come, it may be acknowledgements that the broker waits for.
-            self.settle(reading, if burst > 0 { ACKNOWLEDGE } else { 1 }).await?;
-            if self.publisher.has_ended() {
+            self.settle(reading, if burst > 0 && !waits { ACKNOWLEDGE } else { 1 }).await?;
+            if self.publisher.has_ended() || (waits && self.gate.wants_nothing_held()) {
                 return Ok(());
+            }
+            if waits {
+                tokio::select! {
+                    () = tokio::time::sleep(TICK) => continue,
+                    () = self.interrupt.raised() => return Ok(()),
+                }
             }
             if burst > 0 || reading.is_due() {
                 tokio::time::sleep(PAUSE).await;
@@ -170,10 +203,20 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
             };
             match next {
-                Some(delivery) => self.take(reading, delivery).await?,
+                Some(delivery) => {
+                    let taken = self.take(reading, delivery).await?;
+                    Self::is_held_up(taken, ahead);
+                }
                 None => return Ok(()),
             }
         }
+    }
+
+    /// Whether a message may not go yet. It is the next one then.
+    fn is_held_up(taken: Option<Delivery>, ahead: &mut VecDeque<Delivery>) -> bool {
+        let Some(delivery) = taken else { return false };
+        ahead.push_front(delivery);
+        true
     }
 
     /// Whether the operator has stopped it, or it has moved what it may.
@@ -196,70 +239,6 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             None if self.publisher.unsettled() > 0 => broker::Error::Timeout { what: "a confirmation".to_owned() },
             None => broker::Error::Timeout { what: "the next message of the queue".to_owned() },
         }
-    }
-
-    /// One message of the set: sent on its way, or kept.
-    async fn take(&mut self, reading: &mut Reading<'_>, delivery: Delivery) -> Result<(), Error> {
-        self.read += 1;
-        (self.listen)(Event::Read(self.read));
-        match self.replay.is_meant(&delivery.message) {
-            Some(true) => (),
-            Some(false) => return self.stay(reading, delivery).await,
-            None => {
-                self.report.undecided += 1;
-                return self.stay(reading, delivery).await;
-            }
-        }
-        let seq = self.read;
-        let address = match target::address(&self.replay.request.to, &self.replay.session.queue, &delivery.message) {
-            Ok(address) => address,
-            Err(why) => {
-                self.report.selected += 1;
-                self.told(seq, &delivery.message, None, Outcome::Skipped(why.to_owned()));
-                return self.stay(reading, delivery).await;
-            }
-        };
-        let standing = match self.targets.standing(&address).await {
-            Ok(standing) => standing,
-            Err(error) => {
-                self.stay(reading, delivery).await?;
-                return Err(error.into());
-            }
-        };
-        if let Standing::Missing(why) = standing {
-            self.report.selected += 1;
-            self.told(seq, &delivery.message, Some(address), Outcome::Skipped(why));
-            return self.stay(reading, delivery).await;
-        }
-        if self.replay.request.dry_run {
-            self.report.selected += 1;
-            self.told(seq, &delivery.message, Some(address), Outcome::WouldReplay);
-            return self.stay(reading, delivery).await;
-        }
-        let Delivery { message, receipt } = delivery;
-        let endangered = self.replay.session.would_lose(&message).then(|| Box::new(message.clone()));
-        let message_id = message.properties.message_id.clone();
-        let facts = travel::Facts {
-            run: &self.replay.session.run,
-            user: self.replay.publishing.user(),
-            also: &address.also,
-            rules: &self.replay.request.rules,
-        };
-        let travelling = match self.replay.request.to {
-            To::Through(_) => travel::moved(message, facts.user),
-            _ => travel::outgoing(message, &facts),
-        };
-        let letter = Letter {
-            exchange: address.exchange.clone(),
-            routing_key: address.routing_key.clone(),
-            properties: travelling.properties,
-            body: travelling.body,
-        };
-        let pending = Pending { seq, message_id, target: address, receipt, endangered };
-        if self.send(reading, letter, pending).await? {
-            self.report.selected += 1;
-        }
-        Ok(())
     }
 
     /// Publishes when there is room and the broker takes messages; says whether it came to that before the operator stopped it.
@@ -308,12 +287,18 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             Ok(()) => self.pending.push_back(pending),
             // It does not fit the protocol any more (a header grew too long): it stays, and nothing was sent.
             Err(error) => {
-                let Pending { seq, message_id, target, receipt, endangered } = pending;
-                self.remain(reading.deliveries(), receipt, endangered);
-                self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Skipped(error.to_string()) });
+                self.kept(reading.deliveries(), pending, Outcome::Skipped(error.to_string()));
             }
         }
         Ok(true)
+    }
+
+    /// What did not arrive stays here, and that is told.
+    fn kept(&mut self, deliveries: &mut Deliveries, pending: Pending, outcome: Outcome) {
+        let Pending { seq, message_id, target, receipt, endangered, identity, .. } = pending;
+        self.remain(deliveries, receipt, endangered);
+        identity.into_iter().for_each(|identity| self.met.tell(identity));
+        self.tell(Line { seq, message_id, target: Some(target), outcome });
     }
 
     /// What was on its way, or about to be, stays here.

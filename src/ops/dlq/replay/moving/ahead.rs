@@ -8,10 +8,10 @@ use crate::{
     ops::dlq::{
         Custody,
         reading::{Hold, Reading},
-        replay::{FIRST_BYTES, Preflight, Row},
+        replay::{FIRST_BYTES, Preflight, Row, care::Destination},
         run::Event,
         session::Error,
-        target::{self, Address, Standing},
+        target::{Address, Standing},
     },
 };
 
@@ -22,7 +22,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         reading: &mut Reading<'_>,
         ahead: &mut VecDeque<Delivery>,
     ) -> Result<Preflight, Error> {
-        let (Hold::Undecided(most) | Hold::AtStake(most)) = self.replay.hold;
+        let (Hold::Undecided(most) | Hold::AtStake(most)) = self.replay.request.care.bounds(self.replay.hold);
         let mut bytes = 0;
         while !self.replay.request.follows
             && ahead.len() < usize::from(most)
@@ -48,12 +48,12 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                 continue;
             }
             selected += 1;
-            let row = match target::address(&replay.request.to, &replay.session.queue, message) {
-                Ok(address) => match self.targets.standing(&address).await? {
+            let row = match replay.destination(message) {
+                Ok(Destination { address, .. }) => match self.targets.standing(&address).await? {
                     Standing::Exists => (Some(address), None),
                     Standing::Missing(why) => (Some(address), Some(why)),
                 },
-                Err(why) => (None, Some(why.to_owned())),
+                Err(why) => (None, Some(why)),
             };
             *rows.entry(row).or_default() += 1;
         }

@@ -19,6 +19,8 @@ pub(super) struct Moved {
     pub(super) seq: u64,
     pub(super) message_id: Option<String>,
     pub(super) target: Address,
+    /// What has become of it when its original is gone.
+    pub(super) outcome: Outcome,
 }
 
 /// What was acknowledged together, and the broker's word on it.
@@ -55,9 +57,9 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let mut outcome = Ok(());
         while self.going.front_mut().is_some_and(|oldest| oldest.answered().now_or_never().is_some()) {
             let Some(Going { moved, answer: Some(answer), .. }) = self.going.pop_front() else { break };
-            for Moved { seq, message_id, target } in moved {
+            for Moved { seq, message_id, target, outcome } in moved {
                 let outcome = match &answer {
-                    Ok(()) => Outcome::Replayed,
+                    Ok(()) => outcome,
                     Err(error) => perhaps_here(error),
                 };
                 self.tell(Line { seq, message_id, target: Some(target), outcome });

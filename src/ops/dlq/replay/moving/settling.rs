@@ -29,15 +29,13 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             self.confirmed.push(pending);
             return;
         }
-        let Pending { seq, message_id, target, receipt, endangered } = pending;
-        self.remain(deliveries, receipt, endangered);
         let outcome = match fate {
             Fate::Routed => return,
             Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
             Fate::Refused => Outcome::Refused,
             Fate::Unknown { because } => Outcome::Unknown(because),
         };
-        self.tell(Line { seq, message_id, target: Some(target), outcome });
+        self.kept(deliveries, pending, outcome);
     }
 
     /// Removes the originals of what has been proven to be at its target, and has it proven of what was confirmed meanwhile, if that is
@@ -72,13 +70,15 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         self.targets.learn(targets);
         let (receipts, moved): (Vec<_>, Vec<_>) = safe
             .into_iter()
-            .map(|Pending { seq, message_id, target, receipt, .. }| (receipt, Moved { seq, message_id, target }))
+            .map(|Pending { seq, message_id, target, receipt, outcome, .. }| {
+                (receipt, Moved { seq, message_id, target, outcome })
+            })
             .unzip();
         let written = reading.deliveries().acknowledge(receipts).await;
         match &written {
             Ok(()) => self.going.push_back(Going::new(moved, reading.deliveries().worked_off())),
             Err(error) => {
-                for Moved { seq, message_id, target } in moved {
+                for Moved { seq, message_id, target, .. } in moved {
                     self.tell(Line { seq, message_id, target: Some(target), outcome: gone::perhaps_here(error) });
                 }
             }
@@ -89,9 +89,8 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             let confirmed = std::mem::take(&mut self.confirmed);
             doubtful.extend(confirmed.into_iter().map(|pending| (pending, unproven(failed.as_ref()))));
         }
-        for (Pending { seq, message_id, target, receipt, endangered }, because) in doubtful {
-            self.remain(reading.deliveries(), receipt, endangered);
-            self.tell(Line { seq, message_id, target: Some(target), outcome: Outcome::Unknown(because) });
+        for (pending, because) in doubtful {
+            self.kept(reading.deliveries(), pending, Outcome::Unknown(because));
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }

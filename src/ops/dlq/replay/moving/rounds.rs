@@ -1,0 +1,196 @@
+//! How is nothing held while a run waits? It works in rounds: what is held goes back between two of them, and the next one reads on.
+//!
+//! What stayed in one round is met again in the next. It is known by its identity where something was told of it, and otherwise it is not
+//! selected this time either; so many as were given back are neither counted nor told twice.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Moving;
+use crate::{
+    broker::{self, Delivery},
+    duration,
+    message::{Identity, Message, travel},
+    ops::dlq::{
+        reading::{Hold, Reading},
+        replay::care::Canary,
+        run::Event,
+        session::Error,
+    },
+};
+
+/// What was met already and is in the queue.
+#[derive(Default)]
+pub(super) struct Met {
+    /// How many there are that this round has not met again.
+    again: u64,
+    /// Those of which something was told.
+    told: HashMap<Identity, u64>,
+}
+
+impl Met {
+    /// Something was told of a message that stays.
+    pub(super) fn tell(&mut self, identity: Identity) {
+        *self.told.entry(identity).or_default() += 1;
+    }
+
+    /// Whether something was told of this message in an earlier round: it is met again.
+    pub(super) fn knows(&self, message: &Message) -> bool {
+        self.again > 0 && !self.told.is_empty() && self.told.contains_key(&Identity::of(message))
+    }
+
+    /// A message that stays without a word, whether it was met before or not. Says whether it was.
+    pub(super) fn meets(&mut self) -> bool {
+        let met = self.again > 0;
+        self.again = self.again.saturating_sub(1);
+        met
+    }
+}
+
+/// What a round leaves in the queue.
+pub(super) struct Left {
+    /// Messages of its set that it did not come to.
+    pub(super) unread: u64,
+    /// Messages that stayed.
+    pub(super) kept: u64,
+}
+
+impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
+    /// How many messages the next round is to read, where so many are left and so many stayed before them.
+    fn size(&self, left: u64) -> u64 {
+        let kept = self.met.again;
+        match self.gate.rest_of_step() {
+            // No more than go, so that none is given back that was not looked at. Where many stay, more are read at a time.
+            Some(rest) if self.replay.request.selector.is_everything() => left.min(rest.max(kept)).saturating_add(kept),
+            _ => left.saturating_add(kept),
+        }
+    }
+
+    /// Begins to read the first round of the set.
+    pub(in crate::ops::dlq::replay) async fn begin(&mut self) -> Result<Reading<'r>, Error> {
+        self.read_on(self.replay.set).await
+    }
+
+    async fn read_on(&mut self, left: u64) -> Result<Reading<'r>, Error> {
+        let replay = self.replay;
+        self.gate.begins();
+        let is_exact = self.gate.rest_of_step().is_some() && replay.request.selector.is_everything();
+        let hold = match replay.hold {
+            // Broker fact: what a quorum queue is given back goes behind what it was given back before, and a look at all of it was
+            // that. So nothing comes into the room of what goes.
+            Hold::Undecided(most) if is_exact => Hold::AtStake(most),
+            hold => replay.request.care.bounds(hold),
+        };
+        self.round = self.size(left);
+        Ok(Reading::begin(&replay.session.consuming, &replay.session.queue, self.round, hold).await?)
+    }
+
+    /// Moves the set in as many rounds as it takes, and gives back what stays. Nothing is held when it returns.
+    pub(in crate::ops::dlq::replay) async fn rounds(
+        &mut self,
+        mut reading: Reading<'r>,
+        mut ahead: VecDeque<Delivery>,
+    ) {
+        let mut left = self.replay.set;
+        loop {
+            let before = self.met.again;
+            let Left { unread, kept } = self.pump(&mut reading, ahead).await;
+            self.give_back(reading).await;
+            let met = before - self.met.again;
+            left = left.saturating_sub(self.round.saturating_sub(unread).saturating_sub(met));
+            self.met.again += kept;
+            if !self.gate.is_minded() || left == 0 || self.report.stopped.is_some() || self.is_enough() {
+                return;
+            }
+            let waited = self.wait().await;
+            self.report.interrupted = self.interrupt.is_raised();
+            match waited {
+                Ok(()) if self.report.interrupted => return,
+                Ok(()) => (),
+                Err(error) => return self.stop(error),
+            }
+            reading = match self.read_on(left).await {
+                Ok(reading) => reading,
+                Err(error) => return self.stop(error),
+            };
+            ahead = VecDeque::new();
+        }
+    }
+
+    /// Waits until more may go, or the operator has stopped it.
+    async fn wait(&mut self) -> Result<(), Error> {
+        if self.gate.is_full()
+            && let Some(canary) = &self.replay.request.care.canary
+        {
+            self.watch(canary).await?;
+        }
+        while !self.interrupt.is_raised() {
+            let Some(until) = self.gate.closed(&mut self.listen).await? else { break };
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => (),
+                () = self.interrupt.raised() => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what comes back of what was sent so far, and begins with the next step where that is not too much.
+    async fn watch(&mut self, canary: &Canary) -> Result<(), Error> {
+        let moved = self.report.replayed;
+        let wait = duration::words(canary.wait);
+        let because = format!("{moved} replayed so far; whatever comes back of them is waited for ({wait})");
+        (self.listen)(Event::Paused(Some(&because)));
+        tokio::select! {
+            () = tokio::time::sleep(canary.wait) => (),
+            () = self.interrupt.raised() => return Ok(()),
+        }
+        let (bounced, is_certain) = self.came_back(canary).await?;
+        if self.interrupt.is_raised() {
+            return Ok(());
+        }
+        self.report.bounced = Some(bounced);
+        (self.listen)(Event::Bounced { moved, bounced, is_certain });
+        if canary.is_exceeded(moved, bounced) {
+            return Err(Error::Bounced { queue: self.replay.session.queue.clone(), moved, bounced, is_certain });
+        }
+        self.gate.next_step();
+        (self.listen)(Event::Paused(None));
+        Ok(())
+    }
+
+    /// How many of the run's messages are in the queue again, and whether that is certain or the most that it can be. Who the messages
+    /// are is only looked at where their number alone would stop the run.
+    async fn came_back(&mut self, canary: &Canary) -> Result<(u64, bool), Error> {
+        let replay = self.replay;
+        let (session, moved) = (&replay.session, self.report.replayed);
+        let ready = session.ready().await.unwrap_or(0);
+        let gone = moved + self.report.parked;
+        let most = ready.saturating_sub(session.facts.ready.saturating_sub(gone)).min(moved);
+        if session.facts.consumers == 0 && !canary.is_exceeded(moved, most) {
+            return Ok((most, most == 0));
+        }
+        match replay.hold {
+            Hold::AtStake(window) if ready > window.into() => return Ok((most, false)),
+            Hold::AtStake(_) | Hold::Undecided(_) => (),
+        }
+        let mut reading = Reading::begin(&session.consuming, &session.queue, ready, replay.hold).await?;
+        let mut bounced = 0;
+        let outcome = self.count(&mut reading, &mut bounced).await;
+        reading.stop();
+        self.give_back(reading).await;
+        outcome.map(|()| (bounced, true))
+    }
+
+    /// Counts the run's own messages among those that are read. All stay.
+    async fn count(&mut self, reading: &mut Reading<'_>, bounced: &mut u64) -> Result<(), Error> {
+        let patience = self.replay.request.timeout;
+        let silent = || broker::Error::Timeout { what: "the next message of the queue".to_owned() };
+        while !self.interrupt.is_raised() {
+            reading.make_room().await?;
+            let next = tokio::time::timeout(patience, reading.next()).await.map_err(|_| silent())??;
+            let Some(delivery) = next else { break };
+            *bounced += u64::from(travel::run_of(&delivery.message) == Some(self.replay.session.run.as_str()));
+            self.stay(reading, delivery).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,124 @@
+//! What is done with a message of the queue: is it meant, where does it go, does it exist, may it go now?
+
+use super::{Moving, Pending};
+use crate::{
+    broker::{Delivery, Letter},
+    message::{Identity, Message, travel},
+    ops::dlq::{
+        reading::Reading,
+        replay::care::Destination,
+        run::{Event, Outcome},
+        session::Error,
+        target::{Address, Standing, To},
+    },
+};
+
+impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
+    /// One message of the set: sent on its way, or kept; or handed back, where it may not go yet.
+    pub(super) async fn take(
+        &mut self,
+        reading: &mut Reading<'_>,
+        delivery: Delivery,
+    ) -> Result<Option<Delivery>, Error> {
+        let replay = self.replay;
+        let meant = replay.is_meant(&delivery.message);
+        if meant != Some(true) || self.met.knows(&delivery.message) {
+            self.pass_over(reading, meant, &delivery.message);
+            return self.stay(reading, delivery).await.map(|()| None);
+        }
+        self.read += 1;
+        (self.listen)(Event::Read(self.read));
+        let seq = self.read;
+        let Destination { address, is_parked } = match replay.destination(&delivery.message) {
+            Ok(destination) => destination,
+            Err(why) => return self.skip(reading, delivery, None, why).await.map(|()| None),
+        };
+        let standing = match self.targets.standing(&address).await {
+            Ok(standing) => standing,
+            Err(error) => {
+                self.stay(reading, delivery).await?;
+                return Err(error.into());
+            }
+        };
+        if let Standing::Missing(why) = standing {
+            return self.skip(reading, delivery, Some(address), why).await.map(|()| None);
+        }
+        if replay.request.dry_run {
+            self.report.selected += 1;
+            let outcome = if is_parked { Outcome::WouldPark } else { Outcome::WouldReplay };
+            self.told(seq, &delivery.message, Some(address), outcome);
+            return self.stay(reading, delivery).await.map(|()| None);
+        }
+        if self.gate.is_minded() && !is_parked {
+            let admitted = self.gate.admits(&address, self.publisher.unsettled(), &mut self.listen).await;
+            match admitted {
+                Ok(true) => (),
+                Ok(false) => {
+                    self.read -= 1;
+                    return Ok(Some(delivery));
+                }
+                Err(error) => {
+                    self.stay(reading, delivery).await?;
+                    return Err(error.into());
+                }
+            }
+        }
+        let Delivery { message, receipt } = delivery;
+        let identity = self.gate.is_minded().then(|| Identity::of(&message));
+        let endangered = replay.session.would_lose(&message).then(|| Box::new(message.clone()));
+        let message_id = message.properties.message_id.clone();
+        let facts = travel::Facts {
+            run: &replay.session.run,
+            user: replay.publishing.user(),
+            also: &address.also,
+            rules: &replay.request.rules,
+        };
+        let travelling = match replay.request.to {
+            To::Through(_) => travel::moved(message, facts.user),
+            _ if is_parked => travel::put_back(message, facts.user),
+            _ => travel::outgoing(message, &facts),
+        };
+        let letter = Letter {
+            exchange: address.exchange.clone(),
+            routing_key: address.routing_key.clone(),
+            properties: travelling.properties,
+            body: travelling.body,
+        };
+        let outcome = if is_parked { Outcome::Parked } else { Outcome::Replayed };
+        let pending = Pending { seq, message_id, target: address, receipt, endangered, identity, outcome };
+        if self.send(reading, letter, pending).await? {
+            self.report.selected += 1;
+        }
+        Ok(None)
+    }
+
+    /// One message that is not selected, or was met already, stays.
+    fn pass_over(&mut self, reading: &mut Reading<'_>, meant: Option<bool>, message: &Message) {
+        if self.met.meets() {
+            return;
+        }
+        // What this very run has put back and the service has failed on again is not in the set.
+        if travel::run_of(message) == Some(self.replay.session.run.as_str()) && self.gate.is_minded() {
+            return reading.is_beside();
+        }
+        self.read += 1;
+        (self.listen)(Event::Read(self.read));
+        self.report.undecided += u64::from(meant.is_none());
+    }
+
+    /// One message that has nowhere to go stays, and that is told.
+    async fn skip(
+        &mut self,
+        reading: &mut Reading<'_>,
+        delivery: Delivery,
+        target: Option<Address>,
+        why: String,
+    ) -> Result<(), Error> {
+        self.report.selected += 1;
+        if self.gate.is_minded() {
+            self.met.tell(Identity::of(&delivery.message));
+        }
+        self.told(self.read, &delivery.message, target, Outcome::Skipped(why));
+        self.stay(reading, delivery).await
+    }
+}
