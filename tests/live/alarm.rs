@@ -110,3 +110,25 @@ fn a_replay_that_is_interrupted_while_it_waits_ends_at_once_and_loses_nothing() 
     ids.dedup();
     assert_eq!(ids.len(), 1000, "none is lost");
 }
+
+#[test]
+fn a_restore_waits_and_goes_on_and_counts_every_message_once() {
+    let Some(own) = own("alarm-restore") else { return };
+    let live = own.live("alarm-restore");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.ndjson.zst");
+    live.pair("quorum", "work", "dead");
+    live.fill("dead", 3000);
+    live.evbus(&["dlq", "purge", "dead", "--yes"]).arg("--archive").arg(&file).done().ends_with(0);
+    own.raise_alarm();
+    let mut child = live.evbus(&["dlq", "restore", "--yes"]).arg(&file).start();
+    let mut talk = BufReader::new(child.stderr.take().expect("its stderr"));
+    let mut said = String::new();
+    while !said.contains("takes no messages") && !said.contains("blocked") {
+        assert_ne!(talk.read_line(&mut said).expect("a line"), 0, "it ended: {said}");
+    }
+    own.end_alarm();
+    let output = crate::support::run::ended(child);
+    assert_eq!((output.status.code(), &output.stdout[..]), (Some(0), &b"3000 restored\n"[..]), "{said}");
+    assert_eq!(live.ready("dead"), 3000);
+}

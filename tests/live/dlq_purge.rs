@@ -1,6 +1,6 @@
 //! What is purged is in the archive, and only that is gone.
 
-use crate::support::live::broker;
+use crate::support::live::{broker, numbered};
 
 #[test]
 fn exactly_what_was_archived_is_removed() {
@@ -98,6 +98,13 @@ fn before_a_purge_it_is_said_how_many_go_and_how_many_stay() {
     assert!(said(&[]).contains("all 7 messages"), "{}", said(&[]));
     assert!(said(&["--limit", "2"]).contains("the first 2 of 7 messages; 5 stay"));
     assert!(said(&["--where", "true"]).contains("the selected ones of 7 messages"));
+    // A classic queue tells when its first message was published, where that message says it.
+    live.queue("told", &[]);
+    live.publish("told", [(numbered(1).with_timestamp(1_000_000_000), b"{}".to_vec())]);
+    live.until("the broker has sampled it", || {
+        live.evbus(&["dlq", "purge", "told", "--dry-run"]).done().err().contains("published at 2001-09-09T01:46:40Z")
+    });
+    assert!(!said(&[]).contains("published at"));
 }
 
 #[test]

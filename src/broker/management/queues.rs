@@ -57,6 +57,9 @@ pub struct QueueInfo {
     /// Dead letters that wait for a target to confirm them (at-least-once).
     #[serde(rename = "messages_dlx", deserialize_with = "lenient::count")]
     pub dead_lettering: Option<u64>,
+    /// When the first message was published, in seconds since 1970: classic queues tell it of a message that says it, as last sampled.
+    #[serde(rename = "head_message_timestamp", deserialize_with = "lenient::count")]
+    pub first_published: Option<u64>,
     /// Consumers.
     #[serde(deserialize_with = "lenient::count")]
     pub consumers: Option<u64>,

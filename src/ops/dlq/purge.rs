@@ -64,6 +64,8 @@ impl Request {
 pub struct Preview {
     /// Messages in the queue.
     pub depth: u64,
+    /// When the first of them was published; `None` is unknown.
+    pub oldest_at: Option<jiff::Timestamp>,
     /// Consumers that read it at the same time.
     pub consumers: u64,
     /// The run's id.
@@ -135,6 +137,7 @@ impl<'a> Purge<'a> {
     fn preview(&self) -> Preview {
         Preview {
             depth: self.session.facts.ready,
+            oldest_at: self.session.facts.oldest_at,
             consumers: self.session.facts.consumers,
             run: self.session.run.clone(),
             set: self.set,

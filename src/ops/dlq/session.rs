@@ -187,6 +187,8 @@ pub struct Facts {
     pub storage: Option<u64>,
     /// Bytes of a body on average; `None` is unknown.
     pub average: Option<u64>,
+    /// When the first message was published; `None` is unknown.
+    pub oldest_at: Option<jiff::Timestamp>,
 }
 
 /// Bodies that may be in hand undecided.
@@ -268,6 +270,8 @@ impl Learnt {
                 facts.is_told = true;
                 facts.unacked = found.unacked;
                 facts.average = found.bytes.zip(found.total).and_then(|(bytes, total)| bytes.checked_div(total));
+                let published = found.first_published.and_then(|seconds| i64::try_from(seconds).ok());
+                facts.oldest_at = published.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
                 facts.storage = found.storage_version();
             }
             (Err(_), Some(assumed)) => {

@@ -13,6 +13,9 @@ impl View<'_> {
         {
             let terminal = self.terminal.borrow();
             terminal.discuss(&what(preview));
+            if let Some(at) = preview.oldest_at.filter(|_| preview.set > 0) {
+                terminal.discuss(&format!("the oldest was published at {at}"));
+            }
             if preview.consumers > 0 {
                 terminal.discuss(&others_read(preview.consumers));
             }
