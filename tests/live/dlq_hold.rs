@@ -207,6 +207,21 @@ fn a_policy_is_known_before_statistics_tell_of_it() {
 }
 
 #[test]
+fn a_policy_that_is_gone_is_not_believed_in_because_statistics_still_tell_of_it() {
+    let Some(live) = broker("stale-policy") else { return };
+    live.queue("limited", &[("x-queue-type", json!("quorum")), ("x-delivery-limit", json!(9))]);
+    live.fill("limited", 1);
+    let path = format!("policies/{}/lifted", live.vhost);
+    let policy = json!({ "pattern": "^limited$", "apply-to": "queues", "definition": { "delivery-limit": 3 } });
+    live.api(Method::PUT, &path, Some(policy));
+    let told = || live.api(Method::GET, &format!("queues/{}/limited", live.vhost), None);
+    live.until("statistics tell of it", || told()["effective_policy_definition"]["delivery-limit"] == 3);
+    live.api(Method::DELETE, &path, None);
+    let look = live.evbus(&["dlq", "show", "limited"]).done().ends_with(0);
+    assert!(look.err().contains("after 9 failed deliveries"), "{}", look.whole());
+}
+
+#[test]
 fn what_lies_behind_the_limit_of_a_run_is_not_touched_where_that_would_destroy_it() {
     let Some(live) = broker("hold-behind") else { return };
     for (round, command) in [

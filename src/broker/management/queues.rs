@@ -208,16 +208,14 @@ impl Columns {
 }
 
 impl Management {
-    /// One queue with all that is known of it; `None` where there is none.
+    /// One queue with all that is known of it, and the policies that are in force now; `None` where there is none.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn queue(&self, vhost: &str, name: &str) -> Result<Option<QueueInfo>, Error> {
         match self.http.get(&["queues", vhost, name], &[("disable_stats", "false")]).await {
-            Ok(queue) => {
-                let mut queue: [QueueInfo; 1] = [queue];
-                self.complete(vhost, &mut queue).await?;
-                let [queue] = queue;
+            Ok(Once(mut queue)) => {
+                self.renew(vhost, &mut queue).await?;
                 Ok(Some(queue))
             }
             Err(Error::NotFound { .. }) => Ok(None),
