@@ -717,7 +717,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__purge)
-            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --pick --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -855,7 +855,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__replay)
-            opts="-f -o -q -v -h --to --limit --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --rate --max-depth --require-consumers --max-replays --park --canary --canary-wait --stop-if-bounced --strip --keep --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --to --limit --dry-run --pick --edit --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --rate --max-depth --require-consumers --max-replays --park --canary --canary-wait --stop-if-bounced --strip --keep --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -541,6 +541,8 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l dry-run -d 'Only show what would go where'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l pick -d 'Mark the messages to be replayed in a list at the terminal, of at most 200'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l edit -d 'Edit the only selected message in $VISUAL or $EDITOR, and replay what it is then'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
@@ -630,6 +632,7 @@ always\t'Also in a pipe'
 never\t'Not at all'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-archive -d 'Keep no copy: what is removed cannot be had back'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l dry-run -d 'Only show what would be removed'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l pick -d 'Mark the messages to be removed in a list at the terminal, of at most 200'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l explain -d 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s q -l quiet -d 'Say only what matters'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'

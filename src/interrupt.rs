@@ -1,5 +1,10 @@
 //! Ctrl-C and SIGTERM: the first one asks for an orderly stop, a second one leaves at once.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use tokio::sync::watch;
 
 use crate::exit::Exit;
@@ -8,6 +13,17 @@ use crate::exit::Exit;
 #[derive(Debug, Clone)]
 pub struct Interrupt {
     raised: watch::Receiver<bool>,
+    /// Somebody else has the terminal, and Ctrl-C is meant for them.
+    aside: Arc<AtomicBool>,
+}
+
+/// As long as it is there, Ctrl-C is meant for the program that has the terminal. Other signals are ours all the same.
+pub struct Aside(Arc<AtomicBool>);
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl Interrupt {
@@ -21,10 +37,16 @@ impl Interrupt {
         let mut term = signal(SignalKind::terminate())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let (raise, raised) = watch::channel(false);
+        let aside = Arc::new(AtomicBool::new(false));
+        let is_aside = aside.clone();
         tokio::spawn(async move {
             let mut before = false;
             loop {
-                tokio::select! { _ = int.recv() => (), _ = term.recv() => (), _ = hangup.recv() => () }
+                tokio::select! {
+                    _ = int.recv() => if is_aside.load(Ordering::Relaxed) { continue },
+                    _ = term.recv() => (),
+                    _ = hangup.recv() => (),
+                }
                 // A prompt that was open has hidden the cursor; leaving it so would outlive us.
                 let terminal = console::Term::stderr();
                 if terminal.is_term() {
@@ -37,13 +59,20 @@ impl Interrupt {
                 raise.send_replace(true);
             }
         });
-        Ok(Interrupt { raised })
+        Ok(Interrupt { raised, aside })
+    }
+
+    /// Leaves Ctrl-C to a program that gets the terminal for a while.
+    #[must_use]
+    pub fn aside(&self) -> Aside {
+        self.aside.store(true, Ordering::Relaxed);
+        Aside(self.aside.clone())
     }
 
     /// One that never comes, for code that runs outside a terminal.
     #[must_use]
     pub fn never() -> Interrupt {
-        Interrupt { raised: watch::channel(false).1 }
+        Interrupt { raised: watch::channel(false).1, aside: Arc::default() }
     }
 
     /// Whether the first signal has come.

@@ -126,6 +126,7 @@ struct Environment {
     rabbitmq_server: Option<PathBuf>,
     no_color: bool,
     user: Option<String>,
+    editor: Option<String>,
     columns: Option<u16>,
 }
 
@@ -148,6 +149,7 @@ impl Settings {
             rabbitmq_server: text("EVBUS_RABBITMQ_SERVER").map(PathBuf::from),
             no_color: text("NO_COLOR").is_some(),
             user: text("USER").or_else(|| text("LOGNAME")),
+            editor: text("VISUAL").or_else(|| text("EDITOR")),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
         };
         Settings { globals, environment }
@@ -201,6 +203,12 @@ impl Settings {
     #[must_use]
     pub fn rabbitmq_server(&self) -> Option<PathBuf> {
         self.environment.rabbitmq_server.clone()
+    }
+
+    /// The command that edits a file (`VISUAL`, else `EDITOR`).
+    #[must_use]
+    pub fn editor(&self) -> &str {
+        self.environment.editor.as_deref().unwrap_or("vi")
     }
 
     /// The program that is running.

@@ -3,7 +3,9 @@
 //! stdout is data, stderr is talk. Foreign text (names, headers, bodies) loses its control characters when the stream is
 //! a terminal and keeps every byte in a pipe.
 
+mod editor;
 mod foreign;
+mod picking;
 mod progress;
 mod prompt;
 mod shell;
@@ -16,6 +18,7 @@ use std::{
 use indicatif::{ProgressBar, WeakProgressBar};
 
 pub use foreign::neutralise;
+pub use picking::Picked;
 pub use progress::Progress;
 pub use shell::word;
 
@@ -266,7 +269,13 @@ impl Terminal {
     /// Whether [`Terminal::consent`] can be answered: by `--yes`, or by somebody at a terminal.
     #[must_use]
     pub fn can_consent(&self) -> bool {
-        self.manner.yes || (!self.manner.no_input && self.in_is_terminal && self.err_is_terminal)
+        self.manner.yes || self.is_attended()
+    }
+
+    /// Whether somebody is there who can be asked more than a yes.
+    #[must_use]
+    pub fn is_attended(&self) -> bool {
+        !self.manner.no_input && self.in_is_terminal && self.err_is_terminal
     }
 
     /// Asks for consent to what was just shown: `y` or `yes` and Enter. `--yes` answers yes; without a terminal nobody is asked.
@@ -278,10 +287,45 @@ impl Terminal {
         if self.manner.yes {
             return Consent::Given;
         }
-        if !self.can_consent() {
+        self.ask(question)
+    }
+
+    /// Asks whether to do something that `--yes` is no answer to.
+    #[must_use]
+    pub fn ask(&self, question: &str) -> Consent {
+        if !self.is_attended() {
             return Consent::Unasked;
         }
         self.above_the_bar(|| prompt::ask(&neutralise(question), &self.stopped))
+    }
+
+    /// Has somebody mark some lines of a list. Lines are shown neutralised, and should fit beside the marks: see [`Terminal::PICK_WIDTH`].
+    #[must_use]
+    pub fn pick(&self, head: &str, lines: &[String]) -> Picked {
+        if (self.stopped)() {
+            return Picked::Interrupted;
+        }
+        if !self.is_attended() || lines.is_empty() {
+            return Picked::Nothing;
+        }
+        let lines = lines.iter().map(|line| neutralise(line).replace(['\n', '\t'], " ")).collect();
+        self.above_the_bar(|| picking::pick(head.to_owned(), lines, &self.stopped))
+    }
+
+    /// How wide, in columns and in bytes, a line to be marked may be, so that it takes one line of a terminal of 80 columns.
+    pub const PICK_WIDTH: usize = 73;
+
+    /// Gives the terminal to an editor for a file, until that ends or `stopped`; says how it ended.
+    ///
+    /// # Errors
+    /// When the editor cannot be started.
+    pub async fn edit(
+        &self,
+        editor: &str,
+        file: &std::path::Path,
+        stopped: impl Future<Output = ()>,
+    ) -> io::Result<Option<std::process::ExitStatus>> {
+        editor::edit(editor, file, stopped).await
     }
 
     /// A progress bar on stderr: hidden when stderr is no terminal, or with `--quiet`. An unknown total is 0.

@@ -15,43 +15,63 @@ use super::Consent;
 /// How often it is looked whether the run is to end: a signal does not end the reading of a key.
 const TICK: Duration = Duration::from_millis(50);
 
+/// What came of a question.
+pub(super) enum Answer<T> {
+    /// It was answered.
+    Given(T),
+    /// It could not be asked to the end.
+    Failed(io::Error),
+    /// The run is to end first.
+    Stopped,
+}
+
 /// Asks on stderr and reads the answer from stdin, which is a terminal.
 pub(super) fn ask(question: &str, stopped: impl Fn() -> bool) -> Consent {
+    let prompt = format!("{question} [y/N]");
+    let asked = answer(stopped, move || {
+        // Not `Confirm`: there a `y` anywhere in a line says yes.
+        let asked = Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+        asked.map_err(|dialoguer::Error::IO(error)| error)
+    });
+    match asked {
+        Answer::Given(line) if is_yes(&line) => Consent::Given,
+        Answer::Failed(error) if error.kind() == io::ErrorKind::Interrupted => Consent::Interrupted,
+        Answer::Given(_) | Answer::Failed(_) => Consent::Refused,
+        Answer::Stopped => Consent::Interrupted,
+    }
+}
+
+/// Has somebody answer at the terminal, which is left as it was however that ends.
+pub(super) fn answer<T: Send + 'static>(
+    stopped: impl Fn() -> bool,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Answer<T> {
     let stdin = io::stdin();
     let before = tcgetattr(&stdin).ok();
     // What was typed before the question could be read answers something else.
     let _ = tcflush(&stdin, QueueSelector::IFlush);
     let (tell, told) = channel();
-    let prompt = format!("{question} [y/N]");
     std::thread::spawn(move || {
-        // Not `Confirm`: there a `y` anywhere in a line says yes.
-        let asked = Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
         // Nobody listens any more where the run has ended meanwhile.
-        let _ = tell.send(asked);
+        let _ = tell.send(work());
     });
-    let consent = loop {
+    let answer = loop {
         match told.recv_timeout(TICK) {
-            Ok(Ok(line)) => break if is_yes(&line) { Consent::Given } else { Consent::Refused },
-            Ok(Err(dialoguer::Error::IO(error))) if error.kind() == io::ErrorKind::Interrupted => {
-                break Consent::Interrupted;
-            }
-            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => break Consent::Refused,
-            Err(RecvTimeoutError::Timeout) if stopped() => break Consent::Interrupted,
+            Ok(Ok(given)) => return Answer::Given(given),
+            Ok(Err(error)) => break Answer::Failed(error),
+            Err(RecvTimeoutError::Disconnected) => break Answer::Failed(io::ErrorKind::Other.into()),
+            Err(RecvTimeoutError::Timeout) if stopped() => break Answer::Stopped,
             Err(RecvTimeoutError::Timeout) => (),
         }
     };
-    if consent != Consent::Given {
-        // A question that ends without an answer leaves the terminal as it needed it: raw, without a cursor, in the middle of a line.
-        if let Some(before) = before {
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
-        }
-        let terminal = Term::stderr();
-        let _ = terminal.show_cursor();
-        if consent == Consent::Interrupted {
-            let _ = terminal.write_line("");
-        }
+    // A question that ends without an answer leaves the terminal as it needed it: raw, without a cursor, in the middle of a line.
+    if let Some(before) = before {
+        let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
     }
-    consent
+    let terminal = Term::stderr();
+    let _ = terminal.show_cursor();
+    let _ = terminal.write_line("");
+    answer
 }
 
 /// Whether a line says yes; whatever else it says is a no.

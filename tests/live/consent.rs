@@ -1,29 +1,11 @@
 //! Questions at a terminal: a whole line is an answer, and whatever is not a yes leaves everything as it is.
 
-use std::path::Path;
-
-use rexpect::{process::Signal, session::PtySession};
+use rexpect::process::Signal;
 
 use crate::support::{
-    live::{Live, broker},
-    run::program,
+    live::broker,
+    pty::{at_a_terminal, ends_with},
 };
-
-fn at_a_terminal(live: &Live, folder: &Path, arguments: &[&str]) -> PtySession {
-    let mut command = std::process::Command::new(program());
-    command.args(arguments).env_clear().env("TERM", "xterm").current_dir(folder);
-    command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
-    rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal")
-}
-
-/// The rest of what it shows, once it has ended with that code.
-#[track_caller]
-fn ends_with(mut session: PtySession, code: i32) -> String {
-    let rest = session.exp_eof().expect("it ends");
-    let status = format!("{:?}", session.process().wait());
-    assert!(status.ends_with(&format!(", {code}))")), "{status}, and not {code}: {rest}");
-    rest
-}
 
 #[test]
 fn whatever_is_not_a_line_that_says_yes_changes_nothing() {
@@ -40,7 +22,7 @@ fn whatever_is_not_a_line_that_says_yes_changes_nothing() {
         (&["dlq", "replay", "dead"], "replay?", "nothing was replayed"),
     ];
     for (command, question, kept) in commands {
-        let open = || at_a_terminal(&live, folder.path(), command);
+        let open = || at_a_terminal(&live, folder.path(), command, &[]);
 
         let mut session = open();
         session.exp_string(question).expect("it asks");
@@ -74,7 +56,7 @@ fn whatever_is_not_a_line_that_says_yes_changes_nothing() {
     assert_eq!((live.ready("dead"), live.ready("work")), (2, 0));
 
     for (command, question, _) in commands.into_iter().rev().filter(|(_, question, _)| *question != "purge?") {
-        let mut session = at_a_terminal(&live, folder.path(), command);
+        let mut session = at_a_terminal(&live, folder.path(), command, &[]);
         session.exp_string(question).expect("it asks");
         session.send_line("Yes").expect("it hears");
         ends_with(session, 0);
@@ -97,7 +79,7 @@ fn a_quiet_question_shows_what_it_is_about() {
         (&["dlq", "purge", "dead", "-q"], "purge?", &["purge dead on", "the only message"]),
     ];
     for (command, question, shown) in commands {
-        let mut session = at_a_terminal(&live, folder.path(), command);
+        let mut session = at_a_terminal(&live, folder.path(), command, &[]);
         let before = session.exp_string(question).expect("it asks");
         for word in shown {
             assert!(before.contains(word), "{word:?} in {before}");
@@ -116,7 +98,7 @@ fn a_run_that_ends_at_its_question_has_a_summary_all_the_same() {
     let folder = tempfile::tempdir().expect("a folder");
     for command in ["replay", "purge"] {
         for (key, code, interrupted) in [("n", 2, false), ("c", 130, true)] {
-            let mut session = at_a_terminal(&live, folder.path(), &["dlq", command, "dead", "-o", "json"]);
+            let mut session = at_a_terminal(&live, folder.path(), &["dlq", command, "dead", "-o", "json"], &[]);
             session.exp_string(&format!("{command}?")).expect("it asks");
             if interrupted { session.send_control('c') } else { session.send_line(key).map(|_| ()) }.expect("it hears");
             let rest = ends_with(session, code);

@@ -24,6 +24,9 @@ fn explained(live: &Live, command: &[&str]) -> Value {
 
 fn queues(live: &Live) -> [lapin::Consumer; 2] {
     let quorum = ("x-queue-type", json!("quorum"));
+    // Before its queue: statistics that were told in between would not know it.
+    let policy = json!({"pattern": "^by-policy$", "apply-to": "queues", "definition": {"delivery-limit": 4}});
+    live.api(Method::PUT, &format!("policies/{}/few-tries", live.vhost), Some(policy));
     live.queue("plain", &[("x-queue-type", json!("classic"))]);
     live.queue("limited", &[quorum.clone(), ("x-delivery-limit", json!(3))]);
     live.queue("full", &[quorum.clone(), ("x-delivery-limit", json!(3)), ("x-max-length", json!(5))]);
@@ -31,8 +34,6 @@ fn queues(live: &Live) -> [lapin::Consumer; 2] {
     live.queue("single", &[quorum, ("x-single-active-consumer", json!(true))]);
     live.queue("alone", &[]);
     live.queue("stream", &[("x-queue-type", json!("stream"))]);
-    let policy = json!({"pattern": "^by-policy$", "apply-to": "queues", "definition": {"delivery-limit": 4}});
-    live.api(Method::PUT, &format!("policies/{}/few-tries", live.vhost), Some(policy));
     for queue in ["plain", "limited", "full", "by-policy"] {
         live.fill(queue, 3);
     }

@@ -13,6 +13,7 @@ pub mod cluster;
 pub mod live;
 pub mod own;
 pub mod proxy;
+pub mod pty;
 pub mod run;
 pub mod shop;
 pub mod snapshot;

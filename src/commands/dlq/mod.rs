@@ -1,11 +1,13 @@
 //! `evbus dlq`: dead letters.
 
 mod care;
+mod edit;
 mod explain;
 mod export;
 mod groups;
 mod holding;
 mod list;
+mod pick;
 mod purge;
 mod replay;
 mod restore;
@@ -14,11 +16,13 @@ mod travel;
 
 use clap::Subcommand;
 
+use self::holding::Holding;
 use super::{Context, Outcome};
 use crate::{
     exit::Exit,
     failure::Failure,
-    ops::dlq::{Error, run::Report},
+    message::selector::Selector,
+    ops::dlq::{self, Error, run::Report},
 };
 
 /// What can be done with dead letters.
@@ -53,6 +57,20 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
     }
 }
 
+/// A look at what is selected, before a run over some of it.
+fn look(queue: &str, selector: Selector, holding: &Holding, context: &Context) -> dlq::show::Request {
+    dlq::show::Request {
+        queue: queue.to_owned(),
+        limit: u64::MAX,
+        skip: 0,
+        selector,
+        save: holding.save(),
+        assume: holding.assume(),
+        window: holding.window(),
+        owner: context.settings.owner(),
+    }
+}
+
 /// How a run ends the process: with what its report comes to, and with what ended it early told as the failure that it is. No report is
 /// a no to the question.
 fn ended(report: Option<Report>) -> Outcome {
@@ -73,7 +91,7 @@ fn stopped(exit: Exit, error: Option<Error>) -> Outcome {
 fn exit(report: &Report) -> Exit {
     if report.interrupted {
         Exit::Interrupted
-    } else if report.stopped.is_none() && report.stayed() == 0 {
+    } else if report.stopped.is_none() && report.stayed() + report.missing == 0 {
         Exit::Done
     } else if report.done() > 0 || report.unknown > 0 {
         Exit::Partial
@@ -97,6 +115,9 @@ mod tests {
         assert_eq!(exit(&Report { skipped: 1, ..dry }), Exit::Partial);
         let all_would_stay = Report { dry_run: true, selected: 2, skipped: 2, ..Report::default() };
         assert_eq!(exit(&all_would_stay), Exit::Failed);
+        let gone = Report { selected: 1, missing: 1, ..Report::default() };
+        assert_eq!(exit(&gone), Exit::Failed);
+        assert_eq!(exit(&Report { replayed: 1, ..gone }), Exit::Partial);
         assert_eq!(exit(&Report { interrupted: true, replayed: 5, ..Report::default() }), Exit::Interrupted);
     }
 }

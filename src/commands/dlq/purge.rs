@@ -1,11 +1,12 @@
 //! `evbus dlq purge`
 
-use std::path::PathBuf;
+use std::{mem, path::PathBuf};
 
 use super::{
     ended,
     explain::{self, Explain},
     holding::Holding,
+    look, pick,
 };
 use crate::{
     commands::{Context, Outcome, selection::Selection},
@@ -39,6 +40,10 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Mark the messages to be removed in a list at the terminal, of at most 200
+    #[arg(long, conflicts_with = "limit")]
+    pick: bool,
+
     #[command(flatten)]
     selection: Selection,
 
@@ -55,10 +60,11 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         context.require_consent("purge removes messages")?;
     }
     let broker = context.broker_of_bus()?;
-    let request = Request {
+    let mut request = Request {
         queue: args.queue.clone(),
         limit: args.limit,
         selector: args.selection.selector(context)?,
+        marked: None,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -70,7 +76,16 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
+    let chosen = if args.pick {
+        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
+    } else {
+        Ok(())
+    };
     let view = View::new(&mut context.terminal, Verb::Purge, &args.queue, broker.identity());
+    if let Err(exit) = chosen {
+        return Ok(view.not_begun(exit));
+    }
     let purge = match Purge::prepare(&broker, request, &mut |event| view.event(event)).await {
         Ok(purge) => purge,
         Err(error) => return Err(view.failed(error)),

@@ -1,17 +1,24 @@
 //! `evbus dlq replay`
 
+use std::mem;
+
 use super::{
     care::Care,
-    ended,
+    edit, ended,
     explain::{self, Explain},
     holding::Holding,
+    look, pick,
     travel::Travel,
 };
 use crate::{
+    broker::Broker,
     commands::{Context, Outcome, selection::Selection},
+    failure::Failure,
+    interrupt::Interrupt,
     ops::dlq::{
         To,
         replay::{Replay, Request},
+        run::Report,
     },
     views::dlq::run::{Verb, View},
 };
@@ -40,6 +47,17 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
 
+    /// Mark the messages to be replayed in a list at the terminal, of at most 200
+    #[arg(long, conflicts_with_all = ["limit", "edit"])]
+    pick: bool,
+
+    /// Edit the only selected message in $VISUAL or $EDITOR, and replay what it is then
+    ///
+    /// The original is kept in evbus-edit-RUN.ndjson in the working directory before the edited one is sent. What cannot be read, or is
+    /// against its schema in the topology file, is not sent. Nothing is held while the editor is open.
+    #[arg(long, conflicts_with_all = ["limit", "dry_run"])]
+    edit: bool,
+
     #[command(flatten)]
     selection: Selection,
 
@@ -65,11 +83,13 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     args.care.check(&args.queue, &args.to)?;
     let broker = context.broker_of_bus()?;
     let care = args.care.resolve(&args.queue, context)?;
-    let request = Request {
+    let mut request = Request {
         queue: args.queue.clone(),
         to: args.to.clone(),
         limit: args.limit,
         selector: args.selection.selector(context)?,
+        marked: None,
+        edited: None,
         save: args.holding.save(),
         assume: args.holding.assume(),
         window: args.holding.window(),
@@ -83,20 +103,49 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
+    let mut edit = None;
+    let chosen = if args.pick {
+        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
+    } else if args.edit {
+        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        edit::edited(&broker, look, context).await?.map(|edited| {
+            request.marked = Some(edited.marks.clone());
+            request.edited = Some(edited.message.clone());
+            edit = Some(edited);
+        })
+    } else {
+        Ok(())
+    };
     let view = View::new(&mut context.terminal, Verb::Replay, &args.queue, broker.identity());
-    let replay = match Replay::prepare(&broker, request, &mut |event| view.event(event)).await {
+    if let Err(exit) = chosen {
+        return Ok(view.not_begun(exit));
+    }
+    let report = replay(&broker, request, view, &context.interrupt).await;
+    if let Ok(Some(report)) = &report {
+        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+    }
+    let outcome = report.and_then(ended);
+    match edit {
+        Some(edit) => edit.ended(outcome, context),
+        None => outcome,
+    }
+}
+
+async fn replay(
+    broker: &Broker,
+    request: Request,
+    view: View<'_>,
+    interrupt: &Interrupt,
+) -> Result<Option<Report>, Failure> {
+    let replay = match Replay::prepare(broker, request, &mut |event| view.event(event)).await {
         Ok(replay) => replay,
         Err(error) => return Err(view.failed(error)),
     };
     view.begin(replay.run_id(), replay.set());
-    let outcome = replay
-        .run(&context.interrupt, |preflight| view.consent_to_replay(preflight), &mut |event| view.event(event))
-        .await;
-    let report = view.finish(outcome)?;
-    if let Some(report) = &report {
-        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
-    }
-    ended(report)
+    let outcome =
+        replay.run(interrupt, |preflight| view.consent_to_replay(preflight), &mut |event| view.event(event)).await;
+    view.finish(outcome)
 }
 
 pub(super) fn to(text: &str) -> Result<To, String> {

@@ -9,6 +9,7 @@
 //! | `body` | `{"json": …}`, `{"text": …}` or `{"base64": …}`: the first that gives the bytes back exactly |
 //! | `death`, `failure`, `envelope` | decoded from the rest, for readers; ignored when a record is read |
 
+pub mod edited;
 mod field;
 mod read;
 

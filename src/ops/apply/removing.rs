@@ -131,6 +131,7 @@ impl Apply<'_> {
             queue: queue.to_owned(),
             limit: None,
             selector: Selector::default(),
+            marked: None,
             save: Save::Auto,
             assume: None,
             window: None,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::{
     archive::{Archive, Origin},
     intent::{Intent, Scope},
+    marks::Marks,
     reading::{Hold, Reading},
     run::{Event, Line, Outcome, Report},
     saver::Saver,
@@ -26,6 +27,8 @@ pub struct Request {
     pub limit: Option<u64>,
     /// Which ones.
     pub selector: Selector,
+    /// Exactly these of them; `None` is all.
+    pub marked: Option<Marks>,
     /// How messages that stay are kept from being dropped.
     pub save: Save,
     /// What to believe where the management API is silent.
@@ -43,6 +46,15 @@ pub struct Request {
 }
 
 impl Request {
+    fn is_everything(&self) -> bool {
+        self.selector.is_everything() && self.marked.is_none()
+    }
+
+    /// How many messages it may remove.
+    fn most(&self) -> Option<u64> {
+        self.limit.into_iter().chain(self.marked.as_ref().map(Marks::count)).min()
+    }
+
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
@@ -51,11 +63,11 @@ impl Request {
             command: "evbus dlq purge",
             owner: &self.owner,
             assume: self.assume,
-            gives_back: !self.selector.is_everything() || self.dry_run || self.archives,
+            gives_back: !self.is_everything() || self.dry_run || self.archives,
             locks: !self.dry_run,
         };
         let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        Intent { purpose, wish, scope: Scope::of(self.selector.is_everything(), self.limit), writes: false }
+        Intent { purpose, wish, scope: Scope::of(self.is_everything(), self.limit), writes: false }
     }
 }
 
@@ -141,7 +153,7 @@ impl<'a> Purge<'a> {
             consumers: self.session.facts.consumers,
             run: self.session.run.clone(),
             set: self.set,
-            all: self.request.selector.is_everything(),
+            all: self.request.is_everything(),
             archive: self.archive.clone(),
             dry_run: self.request.dry_run,
         }
@@ -224,8 +236,8 @@ impl Removing<'_> {
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<(), Error> {
         let request = &self.purge.request;
-        let mut read = 0;
-        while request.limit.is_none_or(|limit| report.selected < limit) {
+        let (mut read, mut marked) = (0, request.marked.clone());
+        while request.most().is_none_or(|most| report.selected < most) {
             let (kept, most) = self.reading.kept();
             if self.batch.len() >= most.div_ceil(2) || self.batch.len() + kept >= most || self.bytes >= BATCH_BYTES {
                 self.remove(report, listen).await?;
@@ -241,7 +253,7 @@ impl Removing<'_> {
             listen(Event::Read(read));
             let selected = request.selector.matches(&self.purge.session.queue, &delivery.message);
             report.undecided += u64::from(selected.is_none());
-            if selected != Some(true) {
+            if selected != Some(true) || marked.as_mut().is_some_and(|marked| !marked.take(&delivery.message)) {
                 self.saver.stay(self.reading.deliveries(), delivery).await?;
                 continue;
             }
@@ -254,6 +266,9 @@ impl Removing<'_> {
             }
             self.bytes += delivery.message.body.len();
             self.batch.push((read, delivery));
+        }
+        if !report.interrupted {
+            report.missing = marked.as_ref().map_or(0, Marks::count);
         }
         self.remove(report, listen).await
     }

@@ -7,13 +7,15 @@
 pub mod care;
 mod moving;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 use care::Care;
 use moving::Moving;
 
 use super::{
+    archive::{Archive, Origin},
     intent::{Intent, Scope},
+    marks::Marks,
     probe,
     reading::Hold,
     run::{Event, Report},
@@ -41,6 +43,10 @@ pub struct Request {
     pub limit: Option<u64>,
     /// Which ones.
     pub selector: Selector,
+    /// Exactly these of them; `None` is all.
+    pub marked: Option<Marks>,
+    /// What goes out in place of the only message that is marked, whose original is archived first.
+    pub edited: Option<Message>,
     /// How messages that stay are kept from being dropped.
     pub save: Save,
     /// What to believe where the management API is silent.
@@ -62,6 +68,15 @@ pub struct Request {
 }
 
 impl Request {
+    fn is_everything(&self) -> bool {
+        self.selector.is_everything() && self.marked.is_none()
+    }
+
+    /// How many messages it may move.
+    fn most(&self) -> Option<u64> {
+        self.limit.into_iter().chain(self.marked.as_ref().map(Marks::count)).min()
+    }
+
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
@@ -70,11 +85,11 @@ impl Request {
             command: "evbus dlq replay",
             owner: &self.owner,
             assume: self.assume,
-            gives_back: self.dry_run || !self.selector.is_everything() || self.care.waits(),
+            gives_back: self.dry_run || !self.is_everything() || self.care.waits(),
             locks: !self.dry_run,
         };
         let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        let scope = if self.follows { Scope::Endless } else { Scope::of(self.selector.is_everything(), self.limit) };
+        let scope = if self.follows { Scope::Endless } else { Scope::of(self.is_everything(), self.limit) };
         Intent { purpose, wish, scope, writes: matches!(self.to, To::Source | To::Queue(_)) }
     }
 }
@@ -234,6 +249,7 @@ impl<'a> Replay<'a> {
         });
         if go {
             run.rounds(reading, ahead).await;
+            run.miss();
         } else {
             run.stay_all(&mut reading, ahead).await;
             run.give_back(reading).await;
@@ -243,6 +259,22 @@ impl<'a> Replay<'a> {
             (true, stopped) => Ok(Some(Report { stopped, ..run.report })),
             (false, Some(error)) => Err(error),
             (false, None) => Ok(None),
+        }
+    }
+
+    /// Keeps a message that goes out as something else, and says where.
+    fn keep_original(&self, message: &Message) -> Result<PathBuf, Error> {
+        let Session { run, queue, broker, .. } = &self.session;
+        let path = PathBuf::from(format!("evbus-edit-{run}.ndjson"));
+        let kept = || {
+            let mut archive = Archive::create(&path, Origin { run, vhost: broker.vhost(), queue })?;
+            archive.add(message)?;
+            archive.prove()?;
+            archive.finish(true)
+        };
+        match kept() {
+            Ok(()) => Ok(path),
+            Err(source) => Err(Error::Archive { path: path.display().to_string(), source }),
         }
     }
 

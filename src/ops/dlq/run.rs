@@ -91,6 +91,8 @@ pub struct Report {
     pub refused: u64,
     /// Kept, and perhaps at their target as well.
     pub unknown: u64,
+    /// Messages that were marked and were not there any more.
+    pub missing: u64,
     /// Messages ready in the queue afterwards; `None` is unknown.
     pub left: Option<u64>,
     /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.

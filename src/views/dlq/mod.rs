@@ -4,6 +4,7 @@ pub mod explain;
 pub mod export;
 pub mod groups;
 pub mod list;
+pub mod pick;
 mod purge;
 mod replay;
 mod restore;
@@ -14,7 +15,7 @@ use super::counted;
 use crate::{ops::dlq::Notice, terminal::Terminal};
 
 /// Tells a notice, and says how many messages were replaced by copies.
-fn notice(terminal: &Terminal, notice: &Notice<'_>) -> u64 {
+pub fn notice(terminal: &Terminal, notice: &Notice<'_>) -> u64 {
     match *notice {
         Notice::Warning(ref text) => terminal.warn(text),
         Notice::Guarded(policy) => {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     broker::Identity,
+    exit::Exit,
     failure::Failure,
     ops::dlq::{
         Address, Error,
@@ -250,6 +251,24 @@ impl<'a> View<'a> {
         Ok(Some(report))
     }
 
+    /// A run that ended before it began: nothing was marked, or nothing edited.
+    pub fn not_begun(self, exit: Exit) -> Exit {
+        match exit {
+            Exit::Done => {
+                let terminal = self.terminal.into_inner();
+                if terminal.is_json() {
+                    let _ = terminal.json(&summary_json(&Report::default()));
+                }
+            }
+            Exit::Interrupted => drop(self.nothing_done()),
+            _ => {
+                self.answer.set(Some(Consent::Refused));
+                drop(self.nothing_done());
+            }
+        }
+        exit
+    }
+
     /// A run that ended at its question, or before it.
     fn nothing_done(self) -> Option<Report> {
         let declined = self.answer.get() == Some(Consent::Refused);
@@ -301,8 +320,9 @@ fn line_json(line: &Line) -> Value {
 fn summary_json(report: &Report) -> Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
-        "refused": report.refused, "unknown": report.unknown, "left": report.left, "archive": report.archive, "undo": undo(report),
-        "parked": report.parked, "bounced": report.bounced, "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
+        "refused": report.refused, "unknown": report.unknown, "missing": report.missing, "left": report.left,
+        "archive": report.archive, "undo": undo(report), "parked": report.parked, "bounced": report.bounced,
+        "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
 }
 
 /// The command that puts back what was removed.
@@ -325,11 +345,14 @@ fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
             line.push_str(&format!(", {count} {word}"));
         }
     }
+    if report.missing > 0 {
+        line.push_str(&format!(", {} not there any more", report.missing));
+    }
     if verb != Verb::Restore {
         line.push_str(&format!(", {} left in the queue", count(report.left)));
     }
     let mut lines = vec![line];
-    if let Some(path) = report.archive.as_ref().filter(|_| report.removed > 0) {
+    if let Some(path) = report.archive.as_ref().filter(|_| report.done() > 0) {
         lines.push(format!("kept in {}", path.display()));
         lines.extend(undo(report).map(|command| format!("undo: {command}")));
     }

@@ -62,6 +62,8 @@ async fn prepare<'a>(
         to: To::Through(way.name.clone()),
         limit: None,
         selector: Selector::default(),
+        marked: None,
+        edited: None,
         save: Save::Auto,
         assume: None,
         window: None,

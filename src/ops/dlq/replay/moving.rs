@@ -24,6 +24,7 @@ use crate::{
     interrupt::Interrupt,
     message::{Identity, Message},
     ops::dlq::{
+        marks::Marks,
         reading::Reading,
         run::{Event, Line, Outcome, Report},
         saver::Saver,
@@ -82,6 +83,8 @@ pub(super) struct Moving<'r, 'a, L> {
     round: u64,
     read: u64,
     tickets: u64,
+    /// Of those that are marked, the ones that have not come yet.
+    marked: Option<Marks>,
 }
 
 impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
@@ -114,11 +117,19 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             round: 0,
             read: 0,
             tickets: 0,
+            marked: replay.request.marked.clone(),
         }
     }
 
     pub(super) fn stop(&mut self, error: Error) {
         self.report.stopped.get_or_insert(error);
+    }
+
+    /// Counts what was marked and never came, of a run that has read all there was.
+    pub(super) fn miss(&mut self) {
+        if self.report.stopped.is_none() && !self.report.interrupted {
+            self.report.missing = self.marked.as_ref().map_or(0, Marks::count);
+        }
     }
 
     /// Moves what is read until that is exhausted, the operator stops, or something ends or interrupts it. Then everything published is
@@ -221,7 +232,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
 
     /// Whether the operator has stopped it, or it has moved what it may.
     fn is_enough(&self) -> bool {
-        self.interrupt.is_raised() || self.replay.request.limit.is_some_and(|limit| self.report.selected >= limit)
+        self.interrupt.is_raised() || self.replay.request.most().is_some_and(|most| self.report.selected >= most)
     }
 
     /// Works off the fates that are known, and acknowledges what is safe if that is at least so many.

@@ -42,8 +42,11 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let replay = self.replay;
         let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
         let mut selected = 0;
+        let mut marked = replay.request.marked.clone();
         for Delivery { message, .. } in ahead {
-            if !replay.is_meant(message).unwrap_or(false) || replay.request.limit.is_some_and(|limit| selected >= limit)
+            if !replay.is_meant(message).unwrap_or(false)
+                || marked.as_mut().is_some_and(|marked| !marked.take(message))
+                || replay.request.most().is_some_and(|most| selected >= most)
             {
                 continue;
             }

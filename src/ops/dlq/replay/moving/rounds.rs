@@ -60,7 +60,7 @@ impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
         let kept = self.met.again;
         match self.gate.rest_of_step() {
             // No more than go, so that none is given back that was not looked at. Where many stay, more are read at a time.
-            Some(rest) if self.replay.request.selector.is_everything() => left.min(rest.max(kept)).saturating_add(kept),
+            Some(rest) if self.replay.request.is_everything() => left.min(rest.max(kept)).saturating_add(kept),
             _ => left.saturating_add(kept),
         }
     }
@@ -73,7 +73,7 @@ impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
     async fn read_on(&mut self, left: u64) -> Result<Reading<'r>, Error> {
         let replay = self.replay;
         self.gate.begins();
-        let is_exact = self.gate.rest_of_step().is_some() && replay.request.selector.is_everything();
+        let is_exact = self.gate.rest_of_step().is_some() && replay.request.is_everything();
         let hold = match replay.hold {
             // Broker fact: what a quorum queue is given back goes behind what it was given back before, and a look at all of it was
             // that. So nothing comes into the room of what goes.

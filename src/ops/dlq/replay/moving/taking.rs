@@ -21,7 +21,8 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         delivery: Delivery,
     ) -> Result<Option<Delivery>, Error> {
         let replay = self.replay;
-        let meant = replay.is_meant(&delivery.message);
+        let is_marked = self.marked.as_mut().is_none_or(|marked| marked.take(&delivery.message));
+        let meant = if is_marked { replay.is_meant(&delivery.message) } else { Some(false) };
         if meant != Some(true) || self.met.knows(&delivery.message) {
             self.pass_over(reading, meant, &delivery.message);
             return self.stay(reading, delivery).await.map(|()| None);
@@ -55,11 +56,23 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                 Ok(true) => (),
                 Ok(false) => {
                     self.read -= 1;
+                    if let Some(marked) = &mut self.marked {
+                        marked.put_back(&delivery.message);
+                    }
                     return Ok(Some(delivery));
                 }
                 Err(error) => {
                     self.stay(reading, delivery).await?;
                     return Err(error.into());
+                }
+            }
+        }
+        if replay.request.edited.is_some() {
+            match replay.keep_original(&delivery.message) {
+                Ok(path) => self.report.archive = Some(path),
+                Err(error) => {
+                    self.stay(reading, delivery).await?;
+                    return Err(error);
                 }
             }
         }
@@ -73,6 +86,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             also: &address.also,
             rules: &replay.request.rules,
         };
+        let message = replay.request.edited.clone().unwrap_or(message);
         let travelling = match replay.request.to {
             To::Through(_) => travel::moved(message, facts.user),
             _ if is_parked => travel::put_back(message, facts.user),
