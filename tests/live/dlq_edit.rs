@@ -125,7 +125,7 @@ fn what_is_against_its_schema_is_not_sent() {
     assert!(shown.contains("/n: ") && shown.contains("nothing was replayed"), "{shown}");
     assert!(leftovers(desk.folder.path())[0].contains("\"n\": 77"));
     let folder = desk.folder.path();
-    let (editor, tmp) = (editor(folder, "sleep 60"), folder.join("tmp").display().to_string());
+    let (editor, tmp) = (editor(folder, "sleep 20"), folder.join("tmp").display().to_string());
     let environment = [("EDITOR", editor.as_str()), ("TMPDIR", tmp.as_str())];
     let mut session = at_a_terminal(&live, folder, &["dlq", "replay", "dead", "--edit"], &environment);
     live.until("the editor is open", || folder.join("tries").exists());

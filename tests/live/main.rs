@@ -7,6 +7,7 @@
 mod support;
 
 mod alarm;
+mod apps;
 mod apply_words;
 mod cluster;
 mod connection;
