@@ -37,7 +37,7 @@ pub enum Command {
     /// Write messages into an archive without removing them
     Export(export::Args),
     /// Put dead letters back
-    Replay(replay::Args),
+    Replay(Box<replay::Args>),
     /// Put an archive's messages back
     Restore(restore::Args),
     /// Archive dead letters, prove the archive, then remove them
@@ -51,9 +51,9 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Groups(args) => groups::run(args, context).await,
         Command::Show(args) => show::run(args, context).await,
         Command::Export(args) => export::run(args, context).await,
-        Command::Replay(args) => replay::run(args, context).await,
+        Command::Replay(args) => Box::pin(replay::run(args, context)).await,
         Command::Restore(args) => restore::run(args, context).await,
-        Command::Purge(args) => purge::run(args, context).await,
+        Command::Purge(args) => Box::pin(purge::run(args, context)).await,
     }
 }
 

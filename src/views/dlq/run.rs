@@ -187,8 +187,12 @@ impl<'a> View<'a> {
             return;
         }
         let because = match &line.outcome {
-            Outcome::Replayed | Outcome::WouldReplay | Outcome::Parked | Outcome::WouldPark => return,
-            Outcome::Removed | Outcome::WouldRemove => return,
+            Outcome::Replayed
+            | Outcome::WouldReplay
+            | Outcome::Parked
+            | Outcome::WouldPark
+            | Outcome::Removed
+            | Outcome::WouldRemove => return,
             Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) => why.as_str(),
             Outcome::Refused => "the target refused it",
         };

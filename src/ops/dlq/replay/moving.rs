@@ -308,7 +308,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     fn kept(&mut self, deliveries: &mut Deliveries, pending: Pending, outcome: Outcome) {
         let Pending { seq, message_id, target, receipt, endangered, identity, .. } = pending;
         self.remain(deliveries, receipt, endangered);
-        identity.into_iter().for_each(|identity| self.met.tell(identity));
+        if let Some(identity) = identity {
+            self.met.tell(identity);
+        }
         self.tell(Line { seq, message_id, target: Some(target), outcome });
     }
 
