@@ -27,9 +27,8 @@ pub(super) fn pick(head: String, lines: Vec<String>, stopped: impl Fn() -> bool)
     });
     match asked {
         Answer::Given(marked) if !marked.is_empty() => Picked::These(marked),
-        Answer::Given(_) => Picked::Nothing,
         Answer::Failed(error) if error.kind() == io::ErrorKind::Interrupted => Picked::Interrupted,
-        Answer::Failed(_) => Picked::Nothing,
+        Answer::Given(_) | Answer::Failed(_) => Picked::Nothing,
         Answer::Stopped => Picked::Interrupted,
     }
 }

@@ -7,8 +7,8 @@
 mod support;
 
 mod alarm;
-mod apps;
 mod apply_words;
+mod apps;
 mod cluster;
 mod connection;
 mod consent;

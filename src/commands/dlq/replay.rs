@@ -18,7 +18,7 @@ use crate::{
     ops::dlq::{
         To,
         replay::{Replay, Request},
-        run::Report,
+        run::{Event, Report},
     },
     views::dlq::run::{Verb, View},
 };
@@ -121,7 +121,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if let Err(exit) = chosen {
         return Ok(view.not_begun(exit));
     }
-    let report = replay(&broker, request, view, &context.interrupt).await;
+    let report = Box::pin(replay(&broker, request, view, &context.interrupt)).await;
     if let Ok(Some(report)) = &report {
         args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
     }
@@ -143,8 +143,9 @@ async fn replay(
         Err(error) => return Err(view.failed(error)),
     };
     view.begin(replay.run_id(), replay.set());
-    let outcome =
-        replay.run(interrupt, |preflight| view.consent_to_replay(preflight), &mut |event| view.event(event)).await;
+    let mut listen = |event: Event<'_>| view.event(event);
+    let running = replay.run(interrupt, |preflight| view.consent_to_replay(preflight), &mut listen);
+    let outcome = Box::pin(running).await;
     view.finish(outcome)
 }
 

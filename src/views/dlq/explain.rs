@@ -271,7 +271,7 @@ fn document(vhost: &str, explained: &Explanation) -> Value {
         "exclusive_consumer": custody.map(|_| facts.exclusive),
         "limits": custody.map(|custody| bounds::json(&custody.bounds)),
         "delivery_limit": custody.and_then(|custody| custody.limit),
-        "returns_delayed_s": custody.and_then(|custody| custody.delay).map(|millis| millis as f64 / 1000.0),
+        "returns_delayed_s": custody.and_then(|custody| custody.delay).map(|millis| std::time::Duration::from_millis(millis).as_secs_f64()),
         "order": custody.map(|custody| if custody.rotates() { "rotated" } else { "kept" }),
         "reads": explained.set,
         "holds": way.map(|way| explained.decision.at_once(way)),
