@@ -1,6 +1,6 @@
 //! One AMQP connection: how it opens, what it knows of the broker, when it is blocked, how it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use lapin::{
@@ -17,6 +17,7 @@ use super::{
     Address, CLOSING, Deliveries, Endpoint, Error, Publisher, Version, Window,
     dial::{self, Kit, Overheard},
     error::tls_cause,
+    patience::Patience,
     tls,
 };
 
@@ -32,7 +33,7 @@ pub struct Connection {
     blocked: watch::Receiver<Option<String>>,
     /// Channels that declare and are free now. One that was refused something has ended, and is not among them.
     idle: std::sync::Mutex<Vec<lapin::Channel>>,
-    timeout: Duration,
+    patience: Patience,
 }
 
 impl Connection {
@@ -80,7 +81,7 @@ impl Connection {
             host,
             blocked,
             idle: std::sync::Mutex::default(),
-            timeout: endpoint.timeout,
+            patience: Patience::new(endpoint.timeout),
         })
     }
 
@@ -140,8 +141,8 @@ impl Connection {
     }
 
     /// How long the broker may be silent when it is asked for something.
-    pub(super) fn timeout(&self) -> Duration {
-        self.timeout
+    pub(super) fn patience(&self) -> Patience {
+        self.patience.clone()
     }
 
     /// A channel that declares, kept for the next declaration as long as nothing is refused on it: to open and close one for each
@@ -167,9 +168,7 @@ impl Connection {
 
     /// Bounds one operation by the time the broker may be silent.
     pub(super) async fn bounded<T>(&self, work: impl Future<Output = T>) -> Result<T, Error> {
-        tokio::time::timeout(self.timeout, work)
-            .await
-            .map_err(|_| Error::Timeout { what: "the broker's answer".to_owned() })
+        self.patience.answer(work).await
     }
 }
 

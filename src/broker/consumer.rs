@@ -27,7 +27,7 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
-use super::{Connection, Error, wire};
+use super::{Connection, Error, patience::Patience, wire};
 use crate::message::Message;
 
 /// The right to settle one delivery, once.
@@ -55,7 +55,7 @@ pub type WorkedOff = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 pub struct Deliveries {
     channel: lapin::Channel,
     /// How long the broker may be silent when it is asked for something.
-    patience: Duration,
+    patience: Patience,
     consumer: lapin::Consumer,
     queue: String,
     prefetch: u16,
@@ -81,8 +81,8 @@ impl Deliveries {
         let channel = connection.channel().await?;
         // Prefetch 0 means no bound (2,000 on quorum queues): nothing here may hold that much unseen.
         let prefetch = prefetch.max(1);
-        let patience = connection.timeout();
-        let consumer = consume(&channel, patience, queue, 0, prefetch).await?;
+        let patience = connection.patience();
+        let consumer = consume(&channel, &patience, queue, 0, prefetch).await?;
         Ok(Deliveries {
             channel,
             patience,
@@ -131,7 +131,7 @@ impl Deliveries {
     /// When the channel or connection has ended.
     pub async fn catch_up(&self) -> Result<(), Error> {
         // Changes nothing: it counts for consumers to come, and they set their own.
-        answered(self.patience, self.channel.basic_qos(self.prefetch, BasicQosOptions { global: false })).await
+        answered(&self.patience, self.channel.basic_qos(self.prefetch, BasicQosOptions { global: false })).await
     }
 
     /// How many messages were handed out and are not settled.
@@ -156,7 +156,7 @@ impl Deliveries {
     /// How long the broker may be silent when it is asked for something.
     #[must_use]
     pub fn patience(&self) -> Duration {
-        self.patience
+        self.patience.limit()
     }
 
     /// Waits for one more message and keeps it ready for [`Deliveries::next`]. May be dropped while it waits.
@@ -203,7 +203,7 @@ impl Deliveries {
         self.earlier.push(self.last);
         self.prefetch = prefetch(self.waiting.len()).max(1);
         let generation = self.earlier.len();
-        self.consumer = consume(&self.channel, self.patience, &self.queue, generation, self.prefetch).await?;
+        self.consumer = consume(&self.channel, &self.patience, &self.queue, generation, self.prefetch).await?;
         (self.kept, self.paused, self.over) = (0, false, false);
         Ok(())
     }
@@ -226,14 +226,14 @@ impl Deliveries {
         }
         if let Some(tag) = together {
             let options = BasicAckOptions { multiple: true };
-            answered(self.patience, self.channel.basic_ack(tag, options)).await?;
+            written(&self.patience, self.channel.basic_ack(tag, options)).await?;
         }
         for tag in &tags {
             self.held.remove(tag);
         }
         let channel = &self.channel;
         let each = try_join_all(tags.into_iter().map(|tag| channel.basic_ack(tag, BasicAckOptions::default())));
-        answered(self.patience, each).await?;
+        written(&self.patience, each).await?;
         Ok(())
     }
 
@@ -241,10 +241,10 @@ impl Deliveries {
     /// It may be waited for beside other work, and fails when the channel or connection ends first: what was acknowledged may be gone
     /// then, or still in the queue.
     pub fn worked_off(&self) -> WorkedOff {
-        let (channel, patience) = (self.channel.clone(), self.patience);
+        let (channel, patience) = (self.channel.clone(), self.patience.clone());
         // Any answered method would do; this one means nothing to a channel that publishes nothing.
         let mut asking: WorkedOff =
-            Box::pin(async move { answered(patience, channel.confirm_select(ConfirmSelectOptions::default())).await });
+            Box::pin(async move { answered(&patience, channel.confirm_select(ConfirmSelectOptions::default())).await });
         // The first poll sends the question.
         match asking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
@@ -260,7 +260,7 @@ impl Deliveries {
         let Receipt(tag) = receipt;
         self.held.remove(&tag);
         let options = BasicRejectOptions { requeue: false };
-        answered(self.patience, self.channel.basic_reject(tag, options)).await
+        written(&self.patience, self.channel.basic_reject(tag, options)).await
     }
 
     /// Asks for no more messages and hands out what the broker had already sent. Everything stays held until settled.
@@ -290,12 +290,12 @@ impl Deliveries {
             let later = self.held.split_off(&(last + 1));
             // A tag that is settled already would end the channel.
             if let Some(tag) = std::mem::replace(&mut self.held, later).last() {
-                answered(self.patience, self.channel.basic_nack(*tag, options)).await?;
+                written(&self.patience, self.channel.basic_nack(*tag, options)).await?;
             }
         }
-        answered(self.patience, self.channel.basic_nack(0, options)).await?;
+        written(&self.patience, self.channel.basic_nack(0, options)).await?;
         // A channel works in order: its answer to the closing handshake comes after all that was sent before.
-        answered(self.patience, self.channel.close(200, ShortString::from("done"))).await?;
+        answered(&self.patience, self.channel.close(200, ShortString::from("done"))).await?;
         Ok(returned)
     }
 
@@ -312,7 +312,7 @@ impl Deliveries {
             return Ok(());
         }
         let tag = self.consumer.tag();
-        answered(self.patience, self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
+        answered(&self.patience, self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
         while let Some(delivery) = self.consumer.next().await {
             let delivery = delivery.map_err(|e| Error::from_lapin(&e))?;
             self.last = delivery.delivery_tag;
@@ -322,16 +322,19 @@ impl Deliveries {
     }
 }
 
-/// Bounds what the broker has to answer, or the system to write, by the time it may be silent.
-async fn answered<T>(patience: Duration, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
-    let answer = tokio::time::timeout(patience, work).await;
-    let answer = answer.map_err(|_| Error::Timeout { what: "the broker's answer".to_owned() })?;
-    answer.map_err(|error| Error::from_lapin(&error))
+/// Bounds what the broker has to answer by the time it may be silent.
+async fn answered<T>(patience: &Patience, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+    patience.answer(work).await?.map_err(|error| Error::from_lapin(&error))
+}
+
+/// The same for what the system has to write.
+async fn written<T>(patience: &Patience, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
+    patience.write(work).await?.map_err(|error| Error::from_lapin(&error))
 }
 
 async fn consume(
     channel: &lapin::Channel,
-    patience: Duration,
+    patience: &Patience,
     queue: &str,
     generation: usize,
     prefetch: u16,

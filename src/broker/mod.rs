@@ -20,6 +20,7 @@ mod error;
 mod http;
 mod ledger;
 pub mod management;
+mod patience;
 mod publisher;
 mod tls;
 mod wire;
