@@ -54,6 +54,7 @@ impl From<Error> for Failure {
             }
             Error::Stream { .. } => with("stream").hint("streams are read, never emptied; evbus tail shows what passes"),
             Error::SingleActive { .. } => with("single_active").hint("stop its consumers first"),
+            Error::Unread { .. } => with("unread").hint("run it again: evbus dlq list shows what is there"),
             Error::NotSaved { .. } => with("not_saved"),
             Error::Archive { .. } => with("archive").hint("name a new file on a disk with room"),
             Error::Unreadable { .. } => with("unreadable")

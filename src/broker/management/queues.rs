@@ -287,6 +287,19 @@ impl Management {
         paged(&self.http, &["queues", vhost], &query, |queue: &QueueInfo| queue.name.clone()).await
     }
 
+    /// How many messages of a queue are held, at this moment; the pattern matches its name alone. None where there is no such queue.
+    ///
+    /// Broker fact (3.10): only lists tell of this moment.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn unacked(&self, vhost: &str, name: &str, pattern: &str) -> Result<u64, Error> {
+        let mut query = Columns::Totals.query();
+        query.extend([("name", pattern), ("use_regex", "true")]);
+        let found = paged(&self.http, &["queues", vhost], &query, |queue: &QueueInfo| queue.name.clone()).await?;
+        Ok(found.into_iter().filter(|queue| queue.name == name).filter_map(|queue| queue.unacked).sum())
+    }
+
     /// The names of a virtual host's queues.
     ///
     /// # Errors

@@ -139,7 +139,7 @@ pub async fn run(
     let rotates = session.facts.custody.as_ref().is_some_and(Custody::rotates);
     let behind = if rotates { report.read } else { report.saved };
     report.rotated = behind > 0 && behind < report.depth;
-    if let Err(error) = session.unprotect().await {
+    if let Err(error) = session.unprotect(&mut |text| listen(Event::Warning(text))).await {
         listen(Event::Warning(super::still_there(&error)));
     }
     session.close().await;
@@ -172,7 +172,7 @@ impl Export<'_> {
         let outcome = if set == 0 {
             Ok(())
         } else {
-            match Reading::begin(&self.session.consuming, queue, set, hold).await {
+            match self.session.begin(set, hold).await {
                 Ok(reading) => self.read(reading, &mut out, report, listen).await,
                 Err(error) => Err(error.into()),
             }
@@ -200,7 +200,7 @@ impl Export<'_> {
         report.saved = saver.copied();
         saver.close().await;
         // What could not be saved keeps nothing else from going back in order.
-        let returned = self.session.give_back(reading.into_deliveries()).await;
+        let returned = self.session.give_back(reading).await;
         outcome.and(saved).and(returned)
     }
 

@@ -3,13 +3,19 @@
 //! A temporary policy replaces the one in force, so it repeats that one's whole definition and adds a limit nobody reaches.
 //! Broker fact (measured on 4.0 and 4.3): when the call that sets a policy returns, the queue has taken it over.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+use tokio::time::Instant;
 
 use super::Custody;
 use crate::{
     broker::{Broker, Error, management::Policy},
     topology::policy::TEMPORARY,
 };
+
+/// How long the return of what a lost connection held is waited for.
+const RETURN: Duration = Duration::from_secs(90);
 
 /// High enough that no message reaches it. A limit of −1 would mean none at all, but lets returned messages change their order
 /// on 4.0 to 4.2, and is refused before.
@@ -48,6 +54,30 @@ impl Guard {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Waits until nobody holds a message of the queue any more: a busy broker takes back later what was returned, and one that has not
+    /// missed a lost connection yet, what that one held. Broker fact: it does so at the latest when two heartbeats have not come.
+    ///
+    /// # Errors
+    /// When it does not come to that, or nobody can say.
+    pub async fn await_return(&self, broker: &Broker, queue: &str, tell: &mut dyn FnMut(String)) -> Result<(), Error> {
+        let pattern = format!("^{}$", literally(queue));
+        let deadline = Instant::now() + RETURN;
+        let mut told = false;
+        loop {
+            let held = broker.management().unacked(broker.vhost(), queue, &pattern).await?;
+            if held == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Error::Timeout { what: format!("the return of {held} messages that are held") });
+            }
+            if !std::mem::replace(&mut told, true) {
+                tell(format!("the broker has not taken back {held} messages yet: {} stays until it has", self.name));
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// Puts the limit back.

@@ -94,8 +94,9 @@ pub(super) async fn run(
         session.close().await;
         return Ok(looked);
     }
-    let outcome = look(&session, (set, terms), interrupt, &mut looked, listen).await;
-    if let Err(error) = session.unprotect().await {
+    let (outcome, guard) = look(&session, (set, terms), interrupt, &mut looked, listen).await;
+    session.guard = session.guard.take().or(guard);
+    if let Err(error) = session.unprotect(&mut |text| tell(listen, Notice::Warning(text))).await {
         tell(listen, Notice::Warning(super::still_there(&error)));
     }
     outcome?;
@@ -116,12 +117,15 @@ async fn look(
     interrupt: &Interrupt,
     looked: &mut Looked,
     listen: &mut impl FnMut(Step<'_>) -> ControlFlow<()>,
-) -> Result<(), Error> {
-    let mut reading = Reading::begin(&session.consuming, &session.queue, set, terms.hold).await?;
-    let mut held = Held { session, lifts: terms.lifts_when_found, fatal: Vec::new() };
+) -> (Result<(), Error>, Option<Guard>) {
+    let mut reading = match session.begin(set, terms.hold).await {
+        Ok(reading) => reading,
+        Err(error) => return (Err(error.into()), None),
+    };
+    let mut held = Held { session, lifts: terms.lifts_when_found, fatal: Vec::new(), guard: None };
     let outcome = held.read(&mut reading, interrupt, looked, listen).await;
     let returned = held.give_back(reading, looked, listen).await;
-    outcome.and(returned)
+    (outcome.and(returned), held.guard)
 }
 
 struct Held<'a> {
@@ -130,6 +134,8 @@ struct Held<'a> {
     lifts: bool,
     /// Held messages that their return would destroy.
     fatal: Vec<Delivery>,
+    /// The temporary policy that lets them go back.
+    guard: Option<Guard>,
 }
 
 impl Held<'_> {
@@ -182,17 +188,17 @@ impl Held<'_> {
         }
         let count = self.fatal.len() as u64;
         if count == 0 {
-            return self.session.give_back(reading.into_deliveries()).await;
+            return self.session.give_back(reading).await;
         }
         let raise = self.session.facts.custody.as_ref().filter(|_| self.lifts);
-        let guard = match raise {
+        self.guard = match raise {
             Some(custody) => {
                 Guard::put(self.session.broker, &self.session.queue, custody, &self.session.run).await.ok()
             }
             None => None,
         };
         let mut saved = Ok(());
-        if guard.is_some() {
+        if self.guard.is_some() {
             tell(listen, Notice::Saved { count, by_policy: true });
         } else {
             let mut saver = Saver::new(self.session);
@@ -202,12 +208,7 @@ impl Held<'_> {
             saver.close().await;
         }
         // What could not be saved keeps nothing else from going back in order.
-        let ended = self.session.give_back(reading.into_deliveries()).await;
-        if let Some(guard) = guard
-            && let Err(error) = guard.remove(self.session.broker).await
-        {
-            tell(listen, Notice::Warning(super::still_there(&error)));
-        }
+        let ended = self.session.give_back(reading).await;
         saved.and(ended)
     }
 }

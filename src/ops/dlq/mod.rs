@@ -16,6 +16,7 @@ pub mod purge;
 mod reading;
 pub mod replay;
 pub mod restore;
+mod returning;
 pub(super) mod routes;
 pub mod run;
 mod saver;

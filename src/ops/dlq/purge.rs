@@ -173,10 +173,10 @@ impl<'a> Purge<'a> {
         let mut report = Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
         let goes = consent(&self.preview()) && !interrupt.is_raised();
         let outcome = if goes { self.archive_and_remove(interrupt, &mut report, listen).await } else { Ok(()) };
-        if let Err(error) = self.session.unprotect().await {
+        if let Err(error) = self.session.unprotect(&mut |text| listen(Event::Warning(text))).await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        report.left = if goes { self.session.ready().await } else { None };
+        report.left = if goes { self.session.left().await } else { None };
         self.session.close().await;
         match outcome {
             Ok(()) => Ok(goes.then_some(report)),
@@ -203,7 +203,7 @@ impl<'a> Purge<'a> {
             None => None,
         };
         report.archive.clone_from(&self.archive);
-        let reading = Reading::begin(&self.session.consuming, queue, self.set, self.hold).await?;
+        let reading = self.session.begin(self.set, self.hold).await?;
         let saver = Saver::new(&self.session);
         let mut removing = Removing { purge: self, archive, reading, saver, batch: Vec::new(), bytes: 0 };
         let outcome = removing.pump(interrupt, report, listen).await;
@@ -323,7 +323,7 @@ impl Removing<'_> {
         report.saved = self.saver.copied();
         self.saver.close().await;
         // What could not be saved keeps nothing else from going back in order.
-        saved.and(self.purge.session.give_back(self.reading.into_deliveries()).await)
+        saved.and(self.purge.session.give_back(self.reading).await)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::time::Instant;
 
 use super::Error;
 use crate::broker::{self, Connection, Deliveries, Delivery};
@@ -25,10 +26,19 @@ pub struct Reading<'a> {
     hold: Hold,
     /// The first consumer has been made use of.
     begun: bool,
+    /// Since when the queue has been saying that it is empty, though not all of the set has come.
+    empty_since: Option<Instant>,
+    /// How many messages of the set did not come.
+    missing: u64,
 }
 
 /// How long the queue may be silent before it is asked whether anything is left.
 const SILENCE: Duration = Duration::from_millis(300);
+
+/// How long a queue has to call itself empty to be believed, when not all of the set has come.
+///
+/// Broker fact (3.10): for up to a second after the node of its leader has crashed, a quorum queue says that it is empty.
+const EMPTY: Duration = Duration::from_secs(3);
 
 impl<'a> Reading<'a> {
     /// Begins to read at most `set` messages.
@@ -43,7 +53,7 @@ impl<'a> Reading<'a> {
     ) -> Result<Reading<'a>, broker::Error> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = hold;
         let deliveries = connection.consume(queue, at_most(most, set)).await?;
-        Ok(Reading { connection, queue, deliveries, left: set, hold, begun: false })
+        Ok(Reading { connection, queue, deliveries, left: set, hold, begun: false, empty_since: None, missing: 0 })
     }
 
     /// Sees to it that the rest of the set can come although much is held already. To be called before each [`Reading::next`].
@@ -53,9 +63,7 @@ impl<'a> Reading<'a> {
     pub async fn make_room(&mut self) -> Result<(), Error> {
         match self.hold {
             Hold::Undecided(most) => {
-                let (kept, prefetch) = self.deliveries.kept();
-                let to_come = self.left.saturating_sub(self.deliveries.waiting() as u64);
-                if kept * 2 >= prefetch && to_come > prefetch.saturating_sub(kept) as u64 {
+                if self.is_filling() {
                     let left = self.left;
                     let rest = |waiting: usize| at_most(most, left.saturating_sub(waiting as u64));
                     self.deliveries.renew(rest).await?;
@@ -74,10 +82,17 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether what stays leaves this consumer too little room for what is to come.
+    fn is_filling(&self) -> bool {
+        let (kept, prefetch) = self.deliveries.kept();
+        let to_come = self.left.saturating_sub(self.deliveries.waiting() as u64);
+        kept * 2 >= prefetch && to_come > prefetch.saturating_sub(kept) as u64
+    }
+
     /// Whether [`Reading::make_room`] has something to do before anything can come.
     #[must_use]
     pub fn is_due(&self) -> bool {
-        let Hold::AtStake(window) = self.hold else { return false };
+        let Hold::AtStake(window) = self.hold else { return self.is_filling() };
         let (held, kept) = (self.deliveries.held(), self.deliveries.kept_in_all());
         let window = usize::from(window);
         self.left > 0 && self.deliveries.waiting() == 0 && (held < window || kept >= window)
@@ -103,26 +118,29 @@ impl<'a> Reading<'a> {
             self.deliveries.renew(|_| size).await?;
         }
         let patience = self.deliveries.patience();
-        let (mut caught_up, mut last) = (false, tokio::time::Instant::now());
+        let (mut caught_up, mut last) = (false, Instant::now());
         while self.deliveries.waiting() < usize::from(size) {
             if let Ok(fetched) = tokio::time::timeout(SILENCE, self.deliveries.fetch()).await {
                 fetched?;
-                (caught_up, last) = (false, tokio::time::Instant::now());
+                self.empty_since = None;
+                (caught_up, last) = (false, Instant::now());
                 continue;
             }
             match self.connection.look_up(self.queue).await? {
                 Some(passive) if passive.ready > 0 && last.elapsed() > patience => {
                     return Err(broker::Error::Timeout { what: "the next message of the queue".to_owned() });
                 }
-                Some(passive) if passive.ready > 0 => caught_up = false,
+                Some(passive) if passive.ready > 0 => (caught_up, self.empty_since) = (false, None),
                 Some(_) if !caught_up => {
                     self.deliveries.catch_up().await?;
                     caught_up = true;
                 }
-                _ => {
-                    self.left = self.deliveries.waiting() as u64;
+                Some(_) if self.may_be_mistaken(self.deliveries.waiting()) => (),
+                Some(_) => {
+                    self.end(self.deliveries.waiting());
                     break;
                 }
+                None => return Err(broker::Error::QueueGone { queue: self.queue.to_owned() }),
             }
         }
         self.deliveries.pause().await
@@ -144,21 +162,39 @@ impl<'a> Reading<'a> {
         loop {
             if let Ok(delivery) = tokio::time::timeout(SILENCE, self.deliveries.next()).await {
                 self.left -= 1;
+                self.empty_since = None;
                 return delivery.map(Some);
             }
             match self.connection.look_up(self.queue).await? {
-                Some(passive) if passive.ready > 0 => caught_up = false,
+                Some(passive) if passive.ready > 0 => (caught_up, self.empty_since) = (false, None),
                 Some(_) if !caught_up => {
                     // What the queue has given out may be large, and still on its way to us.
                     self.deliveries.catch_up().await?;
                     caught_up = true;
                 }
-                _ => {
-                    self.left = 0;
+                Some(_) if self.may_be_mistaken(0) => (),
+                Some(_) => {
+                    self.end(0);
                     return Ok(None);
                 }
+                None => return Err(broker::Error::QueueGone { queue: self.queue.to_owned() }),
             }
         }
+    }
+
+    /// Whether a queue that calls itself empty may not be: messages of the set are missing, and it has not said so for long. Beyond
+    /// those that wait already, so many are to come.
+    fn may_be_mistaken(&mut self, waiting: usize) -> bool {
+        // A set without an end is read until the queue is empty.
+        let is_short = self.left > waiting as u64 && self.left < u64::MAX / 2;
+        let patience = EMPTY.min(self.deliveries.patience() / 2);
+        is_short && self.empty_since.get_or_insert_with(Instant::now).elapsed() < patience
+    }
+
+    /// Nothing more of the set comes than what waits already.
+    fn end(&mut self, waiting: usize) {
+        self.missing = self.left.saturating_sub(waiting as u64);
+        self.left = waiting as u64;
     }
 
     /// The next message of the set, if it has arrived already.
@@ -195,10 +231,10 @@ impl<'a> Reading<'a> {
         &mut self.deliveries
     }
 
-    /// The deliveries, to end them.
+    /// The deliveries, to end them, and how many messages of the set did not come before the queue called itself empty.
     #[must_use]
-    pub fn into_deliveries(self) -> Deliveries {
-        self.deliveries
+    pub fn into_parts(self) -> (Deliveries, u64) {
+        (self.deliveries, self.missing)
     }
 }
 

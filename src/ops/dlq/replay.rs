@@ -197,7 +197,7 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// When its temporary policy is still there.
     pub async fn leave(mut self) -> Result<(), Error> {
-        let unprotected = self.session.unprotect().await;
+        let unprotected = self.session.unprotect(&mut |_| ()).await;
         self.session.close().await;
         self.publishing.close().await;
         unprotected.map_err(Error::from)
@@ -215,10 +215,10 @@ impl<'a> Replay<'a> {
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
         let outcome = self.read_and_move(interrupt, consent, listen).await;
-        if let Err(error) = self.session.unprotect().await {
+        if let Err(error) = self.session.unprotect(&mut |text| listen(Event::Warning(text))).await {
             listen(Event::Warning(super::still_there(&error)));
         }
-        let left = if matches!(outcome, Ok(Some(_))) { self.session.ready().await } else { None };
+        let left = if matches!(outcome, Ok(Some(_))) { self.session.left().await } else { None };
         let run = self.session.run.clone();
         self.session.close().await;
         self.publishing.close().await;

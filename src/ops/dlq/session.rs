@@ -1,6 +1,6 @@
 //! One run over one queue: what is known of it, who may work on it, and how what is held stays safe.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::atomic::AtomicBool};
 
 use super::{
     Custody, Kind, Return,
@@ -9,7 +9,7 @@ use super::{
     terms::Closed,
 };
 use crate::{
-    broker::{self, Broker, Connection, Deliveries, Version, management::QueueInfo},
+    broker::{self, Broker, Connection, Version, management::QueueInfo},
     message::Message,
     nearest,
     ops::lock::{self, Holder, Lock},
@@ -78,6 +78,14 @@ pub enum Error {
         window: u16,
         /// How many messages of the set were not read.
         left: u64,
+    },
+    /// The queue called itself empty though it was not: a node of a cluster went away in the middle.
+    #[error("{queue} called itself empty for a while, and is not: up to {unread} of its messages were not read")]
+    Unread {
+        /// The queue.
+        queue: String,
+        /// How many of the set may be there.
+        unread: u64,
     },
     /// A message that its return destroys could not be copied first: it is held no longer and may be gone.
     #[error("a message of {queue} could not be saved before it went back: {because}")]
@@ -218,6 +226,8 @@ pub struct Session<'a> {
     /// Whether nobody else is kept out, for want of a permission.
     pub unlocked: bool,
     locked: bool,
+    /// Everything that was held has gone back, and was seen to.
+    pub(super) returned: AtomicBool,
     pub(super) guard: Option<Guard>,
 }
 
@@ -325,7 +335,17 @@ impl<'a> Session<'a> {
                 Lock::NotAllowed => unlocked = true,
             }
         }
-        Ok(Session { broker, consuming, queue, run, facts, unlocked, locked, guard: None })
+        Ok(Session {
+            broker,
+            consuming,
+            queue,
+            run,
+            facts,
+            unlocked,
+            locked,
+            returned: AtomicBool::new(false),
+            guard: None,
+        })
     }
 
     /// Ends it. The lock is given back first: with the connection it would go a moment after this command has ended, and keep the next one
@@ -344,47 +364,11 @@ impl<'a> Session<'a> {
             && self.facts.custody.as_ref().is_some_and(|custody| custody.of_return(message) == Return::Fatal)
     }
 
-    /// Gives back what is held, and waits until the queue counts it again.
-    ///
-    /// Broker fact: quorum queues up to 3.13 take returned messages in again one by one, after the channel that returned them
-    /// has ended. So a lower count than expected is asked for again, for a while: others may have taken some meanwhile.
-    ///
-    /// # Errors
-    /// When the channel or connection has ended; the broker returns what was held then.
-    pub async fn give_back(&self, deliveries: Deliveries) -> Result<(), Error> {
-        let before = self.ready().await.unwrap_or(0);
-        let returned = deliveries.end().await?;
-        if self.facts.custody.as_ref().is_some_and(|custody| custody.delay.is_some()) {
-            // What the queue delays it does not count as ready: nothing tells when it has taken it.
-            return Ok(());
-        }
-        let expected = before + returned;
-        let deadline = tokio::time::Instant::now() + SETTLING;
-        while self.ready().await.is_some_and(|ready| ready < expected) && tokio::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        Ok(())
-    }
-
     /// How many messages are ready; `None` is unknown.
     pub async fn ready(&self) -> Option<u64> {
         Some(self.consuming.look_up(&self.queue).await.ok().flatten()?.ready.into())
     }
-
-    /// Puts the delivery limit back, if it was lifted.
-    ///
-    /// # Errors
-    /// When the temporary policy could not be removed.
-    pub async fn unprotect(&mut self) -> Result<(), broker::Error> {
-        match self.guard.take() {
-            Some(guard) => guard.remove(self.broker).await,
-            None => Ok(()),
-        }
-    }
 }
-
-/// How long returned messages are waited for to be counted again.
-const SETTLING: Duration = Duration::from_secs(5);
 
 /// What the management API tells of a queue: what holding costs, and what others hold.
 pub(super) async fn known(

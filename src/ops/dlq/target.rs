@@ -44,6 +44,12 @@ impl Address {
         Address { exchange: String::new(), routing_key: name.into(), also: Vec::new() }
     }
 
+    /// The queue, if it is addressed directly.
+    #[must_use]
+    pub fn as_queue(&self) -> Option<&str> {
+        self.exchange.is_empty().then_some(self.routing_key.as_str())
+    }
+
     /// What has to be there for it: an exchange, or of the default exchange a queue.
     #[must_use]
     pub fn place(&self) -> (&str, &str) {

@@ -81,6 +81,8 @@ pub(super) struct Moving<'r, 'a, L> {
     met: Met,
     /// How many messages this round is to read.
     round: u64,
+    /// It has been told that the broker takes no messages.
+    in_alarm: bool,
     read: u64,
     tickets: u64,
     /// Of those that are marked, the ones that have not come yet.
@@ -115,6 +117,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             gate: Gate::new(&replay.request.care, &replay.session.consuming),
             met: Met::default(),
             round: 0,
+            in_alarm: false,
             read: 0,
             tickets: 0,
             marked: replay.request.marked.clone(),
@@ -163,6 +166,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// and each confirmation, we and the threads that serve the connections would spend more time on waking each other than on
     /// messages.
     async fn feed(&mut self, reading: &mut Reading<'_>, ahead: &mut VecDeque<Delivery>) -> Result<(), Error> {
+        let mut alarm = self.replay.publishing.blocked();
         loop {
             let (mut burst, mut waits) = (0, false);
             while burst < BURST && !waits {
@@ -194,6 +198,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
+            self.save_endangered(reading).await?;
+            alarm.mark_unchanged();
+            self.tell_alarm();
             let deadline = Instant::now() + self.replay.request.timeout;
             let next = tokio::select! {
                 biased;
@@ -210,6 +217,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                     self.settle(reading, 1).await?;
                     continue;
                 }
+                Ok(()) = alarm.changed() => continue,
                 () = self.interrupt.raised() => return Ok(()),
                 () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
             };
@@ -256,14 +264,10 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     async fn send(&mut self, reading: &mut Reading<'_>, letter: Letter, pending: Pending) -> Result<bool, Error> {
         let deadline = Instant::now() + self.replay.request.timeout;
         let mut blocked = self.replay.publishing.blocked();
-        let mut told = false;
         loop {
             let reason = blocked.borrow_and_update().clone();
+            self.tell_alarm();
             if let Some(reason) = &reason {
-                if !told {
-                    (self.listen)(Event::Blocked(Some(reason)));
-                    told = true;
-                }
                 tokio::select! {
                     waited = tokio::time::timeout_at(deadline, blocked.changed()) => if !matches!(waited, Ok(Ok(()))) {
                         self.remain(reading.deliveries(), pending.receipt, pending.endangered);
@@ -275,10 +279,6 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                     }
                 }
                 continue;
-            }
-            if told {
-                (self.listen)(Event::Blocked(None));
-                told = false;
             }
             if self.publisher.has_room(letter.body.len()) {
                 break;
@@ -312,6 +312,28 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             self.met.tell(identity);
         }
         self.tell(Line { seq, message_id, target: Some(target), outcome });
+    }
+
+    /// Says that the broker takes no messages, or takes them again, if that is news.
+    fn tell_alarm(&mut self) {
+        let reason = self.replay.publishing.blocked().borrow().clone();
+        if self.in_alarm != reason.is_some() {
+            self.in_alarm = reason.is_some();
+            (self.listen)(Event::Blocked(reason.as_deref()));
+        }
+    }
+
+    /// Puts copies in the place of what did not arrive and cannot be given back, when nothing else is under way: held, it would leave no
+    /// room for the rest of the set.
+    async fn save_endangered(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        let is_idle = self.publisher.unsettled() == 0 && self.confirmed.is_empty() && self.proof.is_none();
+        if !is_idle || !self.going.is_empty() || self.endangered.is_empty() {
+            return Ok(());
+        }
+        // With the connection gone the broker has them already, and a copy would be one more.
+        reading.deliveries().catch_up().await?;
+        let endangered = std::mem::take(&mut self.endangered);
+        self.saver.stay_all(reading.deliveries(), endangered).await
     }
 
     /// What was on its way, or about to be, stays here.

@@ -1,6 +1,6 @@
 //! What would become of the messages at the front of the queue? Read before anybody is asked, and moved or given back afterwards.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Moving;
 use crate::{
@@ -10,10 +10,13 @@ use crate::{
         reading::{Hold, Reading},
         replay::{FIRST_BYTES, Preflight, Row, care::Destination},
         run::Event,
-        session::Error,
+        session::{Error, known},
         target::{Address, Standing},
     },
 };
+
+/// How many targets are asked for their limits: each costs a call of the management API.
+const ASKED: usize = 32;
 
 impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     /// Reads a first window of the set, and says what would become of it.
@@ -60,6 +63,10 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             };
             *rows.entry(row).or_default() += 1;
         }
+        self.warn_of_targets(
+            rows.keys().filter_map(|(address, obstacle)| address.as_ref().filter(|_| obstacle.is_none())),
+        )
+        .await;
         Ok(Preflight {
             depth: replay.session.facts.ready,
             looked_at: ahead.len() as u64,
@@ -68,5 +75,21 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             rotates: replay.session.facts.custody.as_ref().is_some_and(Custody::rotates),
             consumers: replay.session.facts.consumers,
         })
+    }
+
+    /// Warns of targets at which an arrival can cost another message its place.
+    async fn warn_of_targets(&mut self, addresses: impl Iterator<Item = &Address>) {
+        let session = &self.replay.session;
+        let queues: BTreeSet<&str> = addresses.filter_map(Address::as_queue).take(ASKED).collect();
+        for queue in queues {
+            // Where nobody can say, the mandatory flag and the confirmation still tell whether a message arrived.
+            let Ok((custody, _)) = known(session.broker, queue, session.consuming.version()).await else { continue };
+            if custody.drops_head {
+                let warning = format!(
+                    "{queue} drops its oldest messages when it is full: what is put back there can push others out, and later ones can push it out"
+                );
+                (self.listen)(Event::Warning(warning));
+            }
+        }
     }
 }

@@ -81,7 +81,7 @@ impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
             hold => replay.request.care.bounds(hold),
         };
         self.round = self.size(left);
-        Ok(Reading::begin(&replay.session.consuming, &replay.session.queue, self.round, hold).await?)
+        Ok(replay.session.begin(self.round, hold).await?)
     }
 
     /// Moves the set in as many rounds as it takes, and gives back what stays. Nothing is held when it returns.
@@ -172,7 +172,7 @@ impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
             Hold::AtStake(window) if ready > window.into() => return Ok((most, false)),
             Hold::AtStake(_) | Hold::Undecided(_) => (),
         }
-        let mut reading = Reading::begin(&session.consuming, &session.queue, ready, replay.hold).await?;
+        let mut reading = session.begin(ready, replay.hold).await?;
         let mut bounced = 0;
         let outcome = self.count(&mut reading, &mut bounced).await;
         reading.stop();

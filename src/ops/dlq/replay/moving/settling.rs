@@ -97,8 +97,10 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
 
     /// Waits for the fate of everything that is on its way, and for its originals to be gone. Each message gets its line, whatever fails.
     pub(super) async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        let mut alarm = self.replay.publishing.blocked();
         while self.publisher.unsettled() > 0 {
-            let blocked = self.replay.publishing.blocked().borrow().is_some();
+            let blocked = alarm.borrow_and_update().is_some();
+            self.tell_alarm();
             let (patience, interrupt) = (self.replay.request.timeout, self.interrupt);
             // What a blocked broker had read before, it confirms at once; the rest it does not read, and nobody wants to wait.
             let unwanted = async {
@@ -113,6 +115,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                     Some((_, fate)) => self.settled(fate, reading.deliveries()),
                     None => break,
                 },
+                Ok(()) = alarm.changed() => (),
                 () = unwanted => self.publisher.give_up("the broker took no messages"),
                 () = tokio::time::sleep(patience) => self.publisher.give_up("the broker did not confirm in time"),
             }
@@ -135,7 +138,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let endangered = std::mem::take(&mut self.endangered);
         self.stay_all(&mut reading, endangered).await;
         self.report.saved = self.saver.copied();
-        if let Err(error) = self.replay.session.give_back(reading.into_deliveries()).await {
+        if let Err(error) = self.replay.session.give_back(reading).await {
             self.stop(error);
         }
     }

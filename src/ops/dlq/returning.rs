@@ -1,0 +1,81 @@
+//! How does what a run held go back, and when is it back? Only then may the delivery limit be put back that would destroy it.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use super::{
+    Error,
+    reading::{Hold, Reading},
+    session::Session,
+};
+use crate::broker;
+
+/// How long returned messages are waited for to be counted again.
+const SETTLING: Duration = Duration::from_secs(5);
+
+impl Session<'_> {
+    /// Begins to read at most `set` messages.
+    ///
+    /// # Errors
+    /// When the queue may not be consumed, or is gone.
+    pub async fn begin(&self, set: u64, hold: Hold) -> Result<Reading<'_>, broker::Error> {
+        self.returned.store(false, Ordering::Relaxed);
+        Reading::begin(&self.consuming, &self.queue, set, hold).await
+    }
+
+    /// Gives back what is held, and waits until the queue counts it again.
+    ///
+    /// Broker fact: quorum queues up to 3.13 take returned messages in again one by one, after the channel that returned them
+    /// has ended. So a lower count than expected is asked for again, for a while: others may have taken some meanwhile.
+    ///
+    /// # Errors
+    /// When the channel or connection has ended; the broker returns what was held then. [`Error::Unread`] where messages of the set
+    /// are there after all.
+    pub async fn give_back(&self, reading: Reading<'_>) -> Result<(), Error> {
+        let (deliveries, missing) = reading.into_parts();
+        let before = self.ready().await.unwrap_or(0);
+        let returned = deliveries.end().await?;
+        if missing.min(before) > 0 {
+            return Err(Error::Unread { queue: self.queue.clone(), unread: missing.min(before) });
+        }
+        if self.delays_returned() {
+            // What the queue delays it does not count as ready: nothing tells when it has taken it.
+            return Ok(());
+        }
+        let expected = before + returned;
+        let deadline = tokio::time::Instant::now() + SETTLING;
+        loop {
+            match self.ready().await {
+                Some(ready) if ready < expected && tokio::time::Instant::now() < deadline => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                ready => {
+                    self.returned.store(ready.is_some_and(|ready| ready >= expected), Ordering::Relaxed);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// Whether what is given back cannot be seen for a time.
+    fn delays_returned(&self) -> bool {
+        self.facts.custody.as_ref().is_some_and(|custody| custody.delay.is_some())
+    }
+
+    /// How many messages a run leaves; `None` is unknown, as where what it gave back cannot be seen yet.
+    pub async fn left(&self) -> Option<u64> {
+        if self.delays_returned() { None } else { self.ready().await }
+    }
+
+    /// Puts the delivery limit back, if it was lifted. Where what was held was not seen to go back, the broker has to take it
+    /// in first: those that the limit would destroy would go with it. `tell` is told that this is waited for.
+    ///
+    /// # Errors
+    /// When the temporary policy is still there.
+    pub async fn unprotect(&mut self, tell: &mut dyn FnMut(String)) -> Result<(), broker::Error> {
+        let Some(guard) = self.guard.take() else { return Ok(()) };
+        if !self.returned.load(Ordering::Relaxed) {
+            guard.await_return(self.broker, &self.queue, tell).await?;
+        }
+        guard.remove(self.broker).await
+    }
+}
