@@ -29,6 +29,7 @@ mod dlq_restore;
 mod dlq_travel;
 mod doctor;
 mod export;
+mod faults;
 mod fidelity;
 mod foreign;
 mod in_place;

@@ -75,6 +75,16 @@ impl Own {
         self.ctl(&["set_vm_memory_high_watermark", "0.6"]);
     }
 
+    /// Makes it take no messages any more, for want of room on its disk.
+    pub fn raise_disk_alarm(&self) {
+        self.ctl(&["set_disk_free_limit", "1000000GB"]);
+    }
+
+    /// Finds the room that there is.
+    pub fn end_disk_alarm(&self) {
+        self.ctl(&["set_disk_free_limit", "1MB"]);
+    }
+
     /// Restarts it in order: every connection is closed, every queue recovered.
     pub fn restart(&self) {
         self.ctl(&["stop_app"]);

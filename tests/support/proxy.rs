@@ -5,12 +5,16 @@ use std::{
     net::{Shutdown, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use super::live::Live;
+
+/// How often it is asked whether what is held may go on.
+const PAUSE: Duration = Duration::from_millis(3);
 
 /// Passes on whatever comes, both ways, until the test wants otherwise.
 pub struct Proxy {
@@ -23,6 +27,10 @@ struct Shared {
     to: String,
     /// Nothing is passed on any more: what comes is read and forgotten, both ways.
     swallows: AtomicBool,
+    /// Nothing is passed on for now.
+    is_held: AtomicBool,
+    /// How many bytes clients may send before everything is held.
+    allowance: AtomicU64,
     /// Nobody is listened to any more.
     is_over: AtomicBool,
     /// Both ends of every connection.
@@ -42,6 +50,8 @@ impl Proxy {
         let shared = Arc::new(Shared {
             to,
             swallows: AtomicBool::new(false),
+            is_held: AtomicBool::new(false),
+            allowance: AtomicU64::new(u64::MAX),
             is_over: AtomicBool::new(false),
             ends: Mutex::default(),
         });
@@ -66,6 +76,23 @@ impl Proxy {
     /// From now on nothing comes through, and nobody is told: neither what is sent on open connections, nor on new ones.
     pub fn swallow(&self) {
         self.shared.swallows.store(true, Ordering::SeqCst);
+        self.release();
+    }
+
+    /// Passes nothing more on, either way, when clients have sent so many bytes; and forgets nothing.
+    pub fn hold_after(&self, bytes: u64) {
+        self.shared.allowance.store(bytes, Ordering::SeqCst);
+    }
+
+    /// Whether it has come to that.
+    pub fn is_held(&self) -> bool {
+        self.shared.is_held.load(Ordering::SeqCst)
+    }
+
+    /// Passes on what was held, and all that follows.
+    pub fn release(&self) {
+        self.hold_after(u64::MAX);
+        self.shared.is_held.store(false, Ordering::SeqCst);
     }
 
     /// Cuts every connection there is, towards both of its ends. New ones are passed on.
@@ -77,6 +104,7 @@ impl Proxy {
             // One that has ended by itself is cut already.
             let _ = end.shutdown(Shutdown::Both);
         }
+        self.release();
     }
 }
 
@@ -94,18 +122,27 @@ fn join(shared: &Arc<Shared>, client: TcpStream) -> std::io::Result<()> {
     let broker = TcpStream::connect(&shared.to)?;
     let ends = [client.try_clone()?, broker.try_clone()?];
     shared.ends.lock().map_err(|_| std::io::ErrorKind::Other)?.extend(ends);
-    for (from, to) in [(client.try_clone()?, broker.try_clone()?), (broker, client)] {
+    for (from, to, is_client) in [(client.try_clone()?, broker.try_clone()?, true), (broker, client, false)] {
         let shared = Arc::clone(shared);
-        thread::spawn(move || pass_on(&shared, from, to));
+        thread::spawn(move || pass_on(&shared, from, to, is_client));
     }
     Ok(())
 }
 
-fn pass_on(shared: &Shared, mut from: TcpStream, mut to: TcpStream) {
-    let mut bytes = [0; 1 << 16];
+fn pass_on(shared: &Shared, mut from: TcpStream, mut to: TcpStream, is_client: bool) {
+    let mut bytes = [0; 1 << 13];
     while let Ok(read) = from.read(&mut bytes) {
         if read == 0 {
             break;
+        }
+        if is_client {
+            let spend = |allowance: u64| allowance.checked_sub(if allowance == u64::MAX { 0 } else { read as u64 });
+            if shared.allowance.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spend).is_err() {
+                shared.is_held.store(true, Ordering::SeqCst);
+            }
+        }
+        while shared.is_held.load(Ordering::SeqCst) && !shared.is_over.load(Ordering::SeqCst) {
+            thread::sleep(PAUSE);
         }
         if !shared.swallows.load(Ordering::SeqCst) && to.write_all(&bytes[..read]).is_err() {
             break;

@@ -108,6 +108,11 @@ pub fn ended(child: Child) -> Output {
 pub struct Done(Output);
 
 impl Done {
+    /// What a run that was started comes to.
+    pub fn of(child: Child) -> Done {
+        Done(ended(child))
+    }
+
     /// What it ended with.
     pub fn code(&self) -> Option<i32> {
         self.0.status.code()
