@@ -15,7 +15,7 @@ fn read(path: &Path) -> (Vec<String>, Option<Damage>) {
     let mut reader = Reader::open(path).expect("an archive");
     let mut ids = Vec::new();
     loop {
-        match reader.next() {
+        match reader.next_message() {
             Ok(Some(message)) => ids.push(message.properties.message_id.unwrap_or_default()),
             Ok(None) => return (ids, None),
             Err(damage) => return (ids, Some(damage)),
@@ -114,7 +114,7 @@ fn an_export_that_is_interrupted_says_so_in_the_file_and_gives_everything_back()
     assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
     let mut reader = Reader::open(&file).expect("an archive");
     let mut count = 0;
-    while reader.next().expect("what there is is proven").is_some() {
+    while reader.next_message().expect("what there is is proven").is_some() {
         count += 1;
     }
     assert!(count < 1500);

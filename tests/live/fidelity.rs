@@ -223,7 +223,7 @@ fn same(field: &Field, value: &AMQPValue) -> bool {
 fn archived(path: &Path) -> HashMap<String, Message> {
     let mut reader = Reader::open(path).expect("an archive");
     let mut all = HashMap::new();
-    while let Some(message) = reader.next().expect("it is whole") {
+    while let Some(message) = reader.next_message().expect("it is whole") {
         all.insert(message.properties.message_id.clone().unwrap_or_default(), message);
     }
     assert_eq!(reader.end().map(|end| (end.count, end.complete)), Some((all.len() as u64, true)));

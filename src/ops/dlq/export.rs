@@ -236,7 +236,7 @@ impl Export<'_> {
 enum Out<'a, G> {
     File {
         path: &'a Path,
-        archive: Archive,
+        archive: Box<Archive>,
         /// Bodies since the last proof.
         bytes: usize,
     },
@@ -252,7 +252,7 @@ impl<'a, G: FnMut(&[u8]) -> bool> Out<'a, G> {
         Ok(match path {
             Some(path) => {
                 let archive = Archive::create(path, origin).map_err(|source| bad(path, source))?;
-                Out::File { path, archive, bytes: 0 }
+                Out::File { path, archive: Box::new(archive), bytes: 0 }
             }
             None => {
                 let lines = Lines::of(origin);

@@ -135,7 +135,9 @@ impl Restore {
                 Lock::Held => locked = Some(queue.clone()),
                 Lock::Taken(holder) => return Err(Error::Busy { queue: queue.clone(), holder }),
                 Lock::NotAllowed => {
-                    listen(Event::Warning("no permission to create the lock queue: nobody else is kept out".to_owned()))
+                    listen(Event::Warning(
+                        "no permission to create the lock queue: nobody else is kept out".to_owned(),
+                    ));
                 }
             }
         }

@@ -144,7 +144,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Damage`]. What was read before it is good; nothing is to be read after it.
-    pub fn next(&mut self) -> Result<Option<Message>, Damage> {
+    pub fn next_message(&mut self) -> Result<Option<Message>, Damage> {
         if self.end.is_some() {
             return Ok(None);
         }

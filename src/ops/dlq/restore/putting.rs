@@ -310,7 +310,7 @@ fn ahead(mut reader: Reader) -> mpsc::Receiver<Result<Vec<Message>, Damage>> {
         while end.is_none() {
             let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
             while end.is_none() && batch.len() < BATCH && bytes < BATCH_BYTES {
-                match reader.next() {
+                match reader.next_message() {
                     Ok(Some(message)) => {
                         bytes += message.body.len();
                         batch.push(message);

@@ -38,7 +38,7 @@ impl Survey {
         let queue = reader.header().queue.clone();
         let mut survey = Survey { records: 0, selected: 0, targets: BTreeMap::new(), complete: true, damage: None };
         while !interrupt.is_raised() {
-            let message = match reader.next() {
+            let message = match reader.next_message() {
                 Ok(Some(message)) => message,
                 Ok(None) => {
                     survey.complete = reader.end().is_none_or(|end| end.complete);

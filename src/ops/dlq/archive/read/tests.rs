@@ -40,7 +40,7 @@ fn read(path: &Path) -> Result<(Vec<Message>, Result<End, Damage>), Unreadable> 
     let mut reader = Reader::open(path)?;
     let mut messages = Vec::new();
     loop {
-        match reader.next() {
+        match reader.next_message() {
             Ok(Some(message)) => messages.push(message),
             Ok(None) => return Ok((messages, Ok(reader.end().expect("it has ended")))),
             Err(damage) => {
