@@ -142,6 +142,7 @@ impl Broker {
             .args(["dlq", "replay", from, "--to", &format!("queue:{to}"), "--yes", "-q"])
             .env("EVBUS_URL", &self.url)
             .env("EVBUS_MANAGEMENT_URL", &self.management)
+            .env("EVBUS_STATE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/state"))
             .stdout(Stdio::null())
             .spawn()?;
         let mut peak: f64 = 0.0;

@@ -364,6 +364,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Put dead letters back')
             [CompletionResult]::new('restore', 'restore', [CompletionResultType]::ParameterValue, 'Put an archive''s messages back')
             [CompletionResult]::new('purge', 'purge', [CompletionResultType]::ParameterValue, 'Archive dead letters, prove the archive, then remove them')
+            [CompletionResult]::new('runs', 'runs', [CompletionResultType]::ParameterValue, 'What moved what on this machine, when, and how far it came')
             break
         }
         'evbus;dlq;list' {
@@ -549,6 +550,8 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--stop-if-bounced', '--stop-if-bounced', [CompletionResultType]::ParameterName, 'How many of them may come back')
             [CompletionResult]::new('--strip', '--strip', [CompletionResultType]::ParameterName, 'Leave these headers behind too, and keep no trace of what stays behind anyway; NAME* for all that begin so')
             [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Take these along all the same; NAME* for all that begin so')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with this run, which was cut off or has left something: with its queue, its target and its messages')
+            [CompletionResult]::new('--in-doubt', '--in-doubt', [CompletionResultType]::ParameterName, 'What becomes of messages that may be at their target already, which nobody can tell [default: hold]')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]')
@@ -654,6 +657,31 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Only show what would be removed')
             [CompletionResult]::new('--pick', '--pick', [CompletionResultType]::ParameterName, 'Mark the messages to be removed in a list at the terminal, of at most 200')
             [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Only say which way would be taken on this queue, and why; nothing is held and nothing is changed')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Answer yes to every question')
+            [CompletionResult]::new('--no-input', '--no-input', [CompletionResultType]::ParameterName, 'Never ask')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'evbus;dlq;runs' {
+            [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]')
+            [CompletionResult]::new('--management-url', '--management-url', [CompletionResultType]::ParameterName, 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker''s host, port 15672 or 15671]')
+            [CompletionResult]::new('--vhost', '--vhost', [CompletionResultType]::ParameterName, 'The virtual host [default: the URL''s, then the file''s, then /]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long any single operation of the broker may take [default: 30s]')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long connecting may take [default: 10s]')
+            [CompletionResult]::new('--tls-ca', '--tls-ca', [CompletionResultType]::ParameterName, 'The only certificate authorities to trust (PEM) [default: the system''s]')
+            [CompletionResult]::new('--tls-cert', '--tls-cert', [CompletionResultType]::ParameterName, 'Our own certificate (PEM)')
+            [CompletionResult]::new('--tls-key', '--tls-key', [CompletionResultType]::ParameterName, 'The key of our own certificate (PEM, not encrypted)')
+            [CompletionResult]::new('--tls-server-name', '--tls-server-name', [CompletionResultType]::ParameterName, 'The name to expect in the broker''s certificate instead of its host')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How data is written to stdout')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How data is written to stdout')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to colour')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say only what matters')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say where settings come from; twice: also what goes on underneath')

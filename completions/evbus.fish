@@ -298,33 +298,34 @@ complete -c evbus -n "__fish_evbus_using_subcommand queues" -s v -l verbose -d '
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand queues" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-cert -d 'Our own certificate (PEM)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
 json\t'For programs: one document, or one object per line'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Also in a pipe'
 never\t'Not at all'"
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s q -l quiet -d 'Say only what matters'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l yes -d 'Answer yes to every question'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -l no-input -d 'Never ask'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "groups" -d 'What failed and how often, without spending a message'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "show" -d 'Look at messages without spending them'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "export" -d 'Write messages into an archive without removing them'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "replay" -d 'Put dead letters back'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "restore" -d 'Put an archive\'s messages back'
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "list" -d 'Every dead letter queue: depth, type and whose it is'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "groups" -d 'What failed and how often, without spending a message'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "show" -d 'Look at messages without spending them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "export" -d 'Write messages into an archive without removing them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "replay" -d 'Put dead letters back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "restore" -d 'Put an archive\'s messages back'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "purge" -d 'Archive dead letters, prove the archive, then remove them'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and not __fish_seen_subcommand_from list groups show export replay restore purge runs" -f -a "runs" -d 'What moved what on this machine, when, and how far it came'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from list" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
@@ -525,6 +526,10 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l stop-if-bounced -d 'How many of them may come back' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l strip -d 'Leave these headers behind too, and keep no trace of what stays behind anyway; NAME* for all that begin so' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l keep -d 'Take these along all the same; NAME* for all that begin so' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l resume -d 'Go on with this run, which was cut off or has left something: with its queue, its target and its messages' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l in-doubt -d 'What becomes of messages that may be at their target already, which nobody can tell [default: hold]' -r -f -a "replay\t'They are published, perhaps for the second time'
+skip\t'They stay, as dead letters like any other'
+hold\t'They stay in doubt: --resume can be asked again'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from replay" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
@@ -639,6 +644,26 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l yes -d 'Answer yes to every question'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l no-input -d 'Never ask'
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l vhost -d 'The virtual host [default: the URL\'s, then the file\'s, then /]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l timeout -d 'How long any single operation of the broker may take [default: 30s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l connect-timeout -d 'How long connecting may take [default: 10s]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l tls-ca -d 'The only certificate authorities to trust (PEM) [default: the system\'s]' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l tls-cert -d 'Our own certificate (PEM)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l tls-key -d 'The key of our own certificate (PEM, not encrypted)' -r -F
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l tls-server-name -d 'The name to expect in the broker\'s certificate instead of its host' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -s o -l output -d 'How data is written to stdout' -r -f -a "table\t'For people'
+json\t'For programs: one document, or one object per line'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l color -d 'When to colour' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Also in a pipe'
+never\t'Not at all'"
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -s q -l quiet -d 'Say only what matters'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -s v -l verbose -d 'Say where settings come from; twice: also what goes on underneath'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l yes -d 'Answer yes to every question'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -l no-input -d 'Never ask'
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from runs" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l wait -d 'Ask again until the broker can be used, but not longer than this: for start-ups' -r
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand doctor" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r

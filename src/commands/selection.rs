@@ -6,6 +6,7 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use super::Context;
 use crate::{
@@ -21,7 +22,8 @@ use crate::{
 };
 
 /// Which messages are meant. Flags that are given must all hold.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Which messages")]
 pub struct Selection {
     /// Events of this type
@@ -71,10 +73,16 @@ pub struct Selection {
     /// Messages whose record this jq expression holds for, as in '.body.json.payload.n > 7'
     #[arg(long = "where", value_name = "JQ")]
     expression: Option<String>,
+
+    /// When it was typed, where that is not now
+    #[arg(skip)]
+    #[serde(skip)]
+    as_of: Option<jiff::Timestamp>,
 }
 
 /// What a schema says of a payload.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 enum Only {
     Valid,
     Invalid,
@@ -82,6 +90,12 @@ enum Only {
 }
 
 impl Selection {
+    /// The same, as it was meant at that moment.
+    #[must_use]
+    pub fn as_of(self, moment: jiff::Timestamp) -> Selection {
+        Selection { as_of: Some(moment), ..self }
+    }
+
     /// The selector that follows from the flags, as of now.
     ///
     /// # Errors
@@ -101,9 +115,8 @@ impl Selection {
     /// # Errors
     /// As [`Selection::selector`].
     pub fn grouped(&self, context: &Context, by: &[Dimension], valid: bool) -> Result<(Selector, Grouping), Failure> {
-        let ago = |time: Option<Duration>| {
-            time.map(|time| jiff::Timestamp::now().checked_sub(time).unwrap_or(jiff::Timestamp::MIN))
-        };
+        let now = self.as_of.unwrap_or_else(jiff::Timestamp::now);
+        let ago = |time: Option<Duration>| time.map(|time| now.checked_sub(time).unwrap_or(jiff::Timestamp::MIN));
         let judges = |id: &GroupId| id.dimensions().contains(&Dimension::Valid);
         let flag = match (self.only, valid) {
             (Some(_), _) => Some("--only"),

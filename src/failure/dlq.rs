@@ -74,6 +74,10 @@ impl From<Error> for Failure {
             Error::NoTarget { nearest: None, .. } => with("no_queue").hint(
                 "--to queue:NAME puts them into another one; evbus apply makes the one that the topology file has",
             ),
+            Error::Journal(_) => match error {
+                Error::Journal(error) => error.into(),
+                _ => with("journal"),
+            },
             Error::Broker(_) => match error {
                 Error::Broker(error) => error.into(),
                 _ => with("broker"),

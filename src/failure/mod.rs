@@ -6,6 +6,7 @@
 mod broker;
 mod demo;
 mod dlq;
+mod journal;
 mod publish;
 mod route;
 mod sandbox;

@@ -10,6 +10,7 @@ impl From<Error> for Failure {
                 "write amqp://user:password@host:5672/vhost (amqps for TLS); special characters are percent-encoded"
             }
             Error::ManagementUrl { .. } => "write http://host:15672 (https for TLS)",
+            Error::NoState => "name one that you may write: EVBUS_STATE_DIR=FOLDER",
             Error::Program { .. } => "run it by its full path",
             Error::TwoVhosts { .. } | Error::VhostDisagrees { .. } => "say which one is meant: --vhost NAME",
         };

@@ -90,7 +90,8 @@ const FIELD: char = 'j';
 const LONGEST: usize = 256;
 
 /// The id of a group.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct GroupId {
     dimensions: Vec<Dimension>,
     /// What stands for the expression of a field.
@@ -128,6 +129,20 @@ impl fmt::Display for GroupId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an id is expected as `evbus dlq groups QUEUE` shows it, such as rqex-0a1b2c3d4e")]
 pub struct NoGroupId;
+
+impl From<GroupId> for String {
+    fn from(id: GroupId) -> String {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for GroupId {
+    type Error = NoGroupId;
+
+    fn try_from(text: String) -> Result<GroupId, NoGroupId> {
+        text.parse()
+    }
+}
 
 impl FromStr for GroupId {
     type Err = NoGroupId;

@@ -39,6 +39,9 @@ pub enum Error {
         /// What it says.
         because: String,
     },
+    /// Nobody says where to keep what outlives a run.
+    #[error("there is no folder for journals: neither EVBUS_STATE_DIR nor XDG_STATE_HOME nor HOME is set")]
+    NoState,
     /// URL and file do not agree on the virtual host.
     #[error("the URL names the virtual host {url}, the file {file}")]
     VhostDisagrees {

@@ -128,6 +128,7 @@ struct Environment {
     user: Option<String>,
     editor: Option<String>,
     columns: Option<u16>,
+    state: Option<PathBuf>,
 }
 
 /// The resolved settings.
@@ -143,6 +144,7 @@ impl Settings {
     #[allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
     pub fn resolve(globals: Globals) -> Settings {
         let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let environment = Environment {
             url: text("EVBUS_URL").map(SecretString::from),
             management_url: text("EVBUS_MANAGEMENT_URL").map(SecretString::from),
@@ -151,6 +153,9 @@ impl Settings {
             user: text("USER").or_else(|| text("LOGNAME")),
             editor: text("VISUAL").or_else(|| text("EDITOR")),
             columns: text("COLUMNS").and_then(|columns| columns.parse().ok()),
+            state: path("EVBUS_STATE_DIR")
+                .or_else(|| path("XDG_STATE_HOME").filter(|home| home.is_absolute()).map(|home| home.join("evbus")))
+                .or_else(|| path("HOME").map(|home| home.join(".local/state/evbus"))),
         };
         Settings { globals, environment }
     }
@@ -209,6 +214,14 @@ impl Settings {
     #[must_use]
     pub fn editor(&self) -> &str {
         self.environment.editor.as_deref().unwrap_or("vi")
+    }
+
+    /// The folder for what outlives a run: journals (`EVBUS_STATE_DIR`, else `$XDG_STATE_HOME/evbus`, else `~/.local/state/evbus`).
+    ///
+    /// # Errors
+    /// Where the environment names neither.
+    pub fn state_folder(&self) -> Result<PathBuf, Error> {
+        self.environment.state.clone().ok_or(Error::NoState)
     }
 
     /// The program that is running.

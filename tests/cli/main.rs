@@ -12,6 +12,7 @@ mod export;
 mod help;
 mod lint;
 mod route;
+mod runs;
 mod topology;
 mod unreachable;
 mod usage;

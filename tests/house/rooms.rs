@@ -42,7 +42,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("terminal", &["failure"]),
     ("topology", &["duration", "message", "nearest", "version"]),
     ("version", &[]),
-    ("views", &["broker", "exit", "failure", "message", "ops", "terminal", "topology", "version"]),
+    ("views", &["broker", "duration", "exit", "failure", "message", "ops", "terminal", "topology", "version"]),
 ];
 
 /// The rooms a source text uses.

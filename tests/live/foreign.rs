@@ -16,7 +16,12 @@ const EVIL: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{9b}31m";
 /// Everything that a terminal gets of that command.
 fn on_a_terminal(live: &Live, arguments: &[&str]) -> String {
     let mut command = std::process::Command::new(crate::support::run::program());
-    command.args(arguments).args(["--color", "never"]).env_clear().env("TERM", "xterm");
+    command
+        .args(arguments)
+        .args(["--color", "never"])
+        .env_clear()
+        .env("TERM", "xterm")
+        .env("EVBUS_STATE_DIR", crate::support::run::STATE);
     command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
     let mut session = rexpect::session::spawn_command(command, Some(60_000)).expect("a terminal");
     session.exp_eof().expect("it ends")

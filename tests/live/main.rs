@@ -33,6 +33,8 @@ mod faults;
 mod fidelity;
 mod foreign;
 mod in_place;
+mod journal;
+mod kills;
 mod limits;
 mod lint;
 mod looking;

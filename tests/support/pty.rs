@@ -13,7 +13,13 @@ use super::{live::Live, run::program};
 /// When there is no terminal.
 pub fn at_a_terminal(live: &Live, folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> PtySession {
     let mut command = std::process::Command::new(program());
-    command.args(arguments).env_clear().env("TERM", "xterm").env("PATH", "/usr/bin:/bin").current_dir(folder);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("TERM", "xterm")
+        .env("EVBUS_STATE_DIR", super::run::STATE)
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(folder);
     command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
     command.envs(environment.iter().copied());
     let session = rexpect::session::spawn_command(command, Some(30_000)).expect("a terminal");

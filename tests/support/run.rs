@@ -23,10 +23,14 @@ pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_evbus"))
 }
 
+/// Where the runs of tests keep their journals.
+pub const STATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/state");
+
 /// A run with these arguments, in an empty environment.
 pub fn evbus<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Run {
     let mut command = Command::new(program());
     command.env_clear().env("PATH", "/usr/bin:/bin").env("COLUMNS", "100").env("USER", "tester");
+    command.env("EVBUS_STATE_DIR", STATE);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Run { command, input: None }
 }

@@ -11,6 +11,8 @@ mod pick;
 mod purge;
 mod replay;
 mod restore;
+mod resuming;
+mod runs;
 mod show;
 mod travel;
 
@@ -42,6 +44,8 @@ pub enum Command {
     Restore(restore::Args),
     /// Archive dead letters, prove the archive, then remove them
     Purge(purge::Args),
+    /// What moved what on this machine, when, and how far it came
+    Runs(runs::Args),
 }
 
 /// Runs it.
@@ -54,6 +58,7 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Replay(args) => Box::pin(replay::run(args, context)).await,
         Command::Restore(args) => restore::run(args, context).await,
         Command::Purge(args) => Box::pin(purge::run(args, context)).await,
+        Command::Runs(args) => runs::run(args, context),
     }
 }
 
@@ -93,7 +98,7 @@ fn exit(report: &Report) -> Exit {
         Exit::Interrupted
     } else if report.stopped.is_none() && report.stayed() + report.missing == 0 {
         Exit::Done
-    } else if report.done() > 0 || report.unknown > 0 {
+    } else if report.done() > 0 || report.unknown + report.in_doubt > 0 {
         Exit::Partial
     } else {
         Exit::Failed

@@ -2,12 +2,16 @@
 
 use std::mem;
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::{
     care::Care,
     edit, ended,
     explain::{self, Explain},
     holding::Holding,
     look, pick,
+    resuming::{self, Resuming},
     travel::Travel,
 };
 use crate::{
@@ -15,9 +19,11 @@ use crate::{
     commands::{Context, Outcome, selection::Selection},
     failure::Failure,
     interrupt::Interrupt,
+    message::{selector::Selector, travel::Rules},
     ops::dlq::{
         To,
-        replay::{Replay, Request},
+        journal::{Header, Wanted},
+        replay::{self, Replay, Request, Resume},
         run::{Event, Report},
     },
     views::dlq::run::{Verb, View},
@@ -30,7 +36,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The dead letter queue
-    queue: String,
+    #[arg(required_unless_present = "resume")]
+    queue: Option<String>,
 
     /// Where to: source, exchange, queue:NAME or exchange:NAME[/KEY]
     ///
@@ -72,6 +79,9 @@ pub struct Args {
 
     #[command(flatten)]
     travel: Travel,
+
+    #[command(flatten)]
+    resuming: Resuming,
 }
 
 /// Runs it.
@@ -80,35 +90,32 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("replay moves messages")?;
     }
-    args.care.check(&args.queue, &args.to)?;
-    let broker = context.broker_of_bus()?;
-    let care = args.care.resolve(&args.queue, context)?;
-    let mut request = Request {
-        queue: args.queue.clone(),
-        to: args.to.clone(),
-        limit: args.limit,
-        selector: args.selection.selector(context)?,
-        marked: None,
-        edited: None,
-        save: args.holding.save(),
-        assume: args.holding.assume(),
-        window: args.holding.window(),
-        care,
-        rules,
-        follows: false,
-        dry_run: args.dry_run,
-        owner: context.settings.owner(),
-        timeout: context.settings.timeout(),
+    let resume = args.resuming.past(args.queue.as_deref(), context)?;
+    let queue =
+        resume.as_ref().map_or(args.queue.clone(), |resume| Some(resume.past.header.queue.clone())).unwrap_or_default();
+    let to = resume.as_ref().map_or(Ok(args.to.clone()), |resume| args.to_of(&resume.past.header))?;
+    args.care.check(&queue, &to)?;
+    let broker = match &resume {
+        Some(Resume { past, .. }) => resuming::broker(past, context)?,
+        None => context.broker_of_bus()?,
     };
+    let care = args.care.resolve(&queue, context)?;
+    let request = match resume {
+        Some(Resume { past, .. }) if past.is_done() => return nothing_left(&past.header, &broker, context),
+        Some(resume) => args.resumed(resume, to, context)?,
+        None => args.typed(rules, context)?,
+    };
+    let request = Request { care, ..request };
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
+    let mut request = request;
     let mut edit = None;
     let chosen = if args.pick {
-        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
         pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
     } else if args.edit {
-        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
         edit::edited(&broker, look, context).await?.map(|edited| {
             request.marked = Some(edited.marks.clone());
             request.edited = Some(edited.message.clone());
@@ -117,13 +124,13 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     } else {
         Ok(())
     };
-    let view = View::new(&mut context.terminal, Verb::Replay, &args.queue, broker.identity());
+    let view = View::new(&mut context.terminal, Verb::Replay, &queue, broker.identity());
     if let Err(exit) = chosen {
         return Ok(view.not_begun(exit));
     }
     let report = Box::pin(replay(&broker, request, view, &context.interrupt)).await;
     if let Ok(Some(report)) = &report {
-        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+        args.selection.tell_of_empty_groups(&context.terminal, &queue, report.selected);
     }
     let outcome = report.and_then(ended);
     match edit {
@@ -147,6 +154,134 @@ async fn replay(
     let running = replay.run(interrupt, |preflight| view.consent_to_replay(preflight), &mut listen);
     let outcome = Box::pin(running).await;
     view.finish(outcome)
+}
+
+/// There is nothing to go on with.
+fn nothing_left(header: &Header, broker: &Broker, context: &mut Context) -> Outcome {
+    context.terminal.say(&format!("run {} has done everything: nothing is left to go on with", header.run));
+    let view = View::new(&mut context.terminal, Verb::Replay, &header.queue, broker.identity());
+    ended(view.finish(Ok(Some(Report { resumes: Some(header.run.clone()), ..Report::default() })))?)
+}
+
+impl Args {
+    /// What was typed.
+    fn typed(&self, rules: Rules, context: &Context) -> Result<Request, Failure> {
+        let keeps_none = self.dry_run || self.explain.is_asked();
+        let wanted = || -> Result<Wanted, Failure> {
+            let (mut selectors, travel) = (typed(&self.selection), typed(&self.travel));
+            if self.pick || self.edit {
+                selectors[BY_HAND] = true.into();
+            }
+            Ok(Wanted {
+                state: context.settings.state_folder()?,
+                to: typed_to(&self.to),
+                selectors,
+                travel,
+                as_of: None,
+            })
+        };
+        let request = Request {
+            queue: self.queue.clone().unwrap_or_default(),
+            to: self.to.clone(),
+            limit: self.limit,
+            selector: self.selection.selector(context)?,
+            rules,
+            journal: if keeps_none { None } else { Some(wanted()?) },
+            resume: None,
+            ..self.request(context)
+        };
+        Ok(request)
+    }
+
+    /// Where the messages of a run go.
+    fn to_of(&self, header: &Header) -> Result<To, Failure> {
+        to(&header.to).map_err(|_| unknown(header, "where messages go"))
+    }
+
+    /// What the journal of a run says of what was typed.
+    fn resumed(&self, resume: Resume, to: To, context: &Context) -> Result<Request, Failure> {
+        let header = &resume.past.header;
+        if header.selectors.get(BY_HAND).is_some() {
+            let message =
+                format!("the messages of run {} were chosen by hand, and its journal does not hold which", header.run);
+            return Err(Failure::new("by_hand", message)
+                .hint(format!("choose again: evbus dlq replay {} --pick", header.queue)));
+        }
+        let as_of: jiff::Timestamp = header.as_of.parse().map_err(|_| unknown(header, "when it began"))?;
+        let selection =
+            Selection::deserialize(&header.selectors).map_err(|_| unknown(header, "which messages are meant"))?;
+        let travel = Travel::deserialize(&header.travel).map_err(|_| unknown(header, "what travels"))?;
+        let request = Request {
+            queue: header.queue.clone(),
+            to,
+            limit: header.limit.map(|limit| limit.saturating_sub(resume.past.safe)),
+            selector: selection.as_of(as_of).selector(context)?,
+            rules: travel.rules()?,
+            journal: Some(Wanted {
+                state: context.settings.state_folder()?,
+                to: header.to.clone(),
+                selectors: header.selectors.clone(),
+                travel: header.travel.clone(),
+                as_of: Some(header.as_of.clone()),
+            }),
+            resume: None,
+            ..self.request(context)
+        };
+        Ok(Request { resume: Some(resume), ..request })
+    }
+
+    /// What is the same either way.
+    fn request(&self, context: &Context) -> Request {
+        Request {
+            queue: String::new(),
+            to: To::Source,
+            limit: None,
+            selector: Selector::default(),
+            save: self.holding.save(),
+            assume: self.holding.assume(),
+            window: self.holding.window(),
+            rules: Rules::default(),
+            marked: None,
+            edited: None,
+            care: replay::care::Care::default(),
+            follows: false,
+            dry_run: self.dry_run,
+            owner: context.settings.owner(),
+            timeout: context.settings.timeout(),
+            journal: None,
+            resume: None,
+        }
+    }
+}
+
+/// What a journal says of messages that were marked or edited.
+const BY_HAND: &str = "by_hand";
+
+/// A journal that cannot be understood.
+fn unknown(header: &Header, what: &str) -> Failure {
+    let message = format!("the journal of run {} says {what} in a way that is not known here", header.run);
+    Failure::new("journal", message).hint("another version of evbus wrote it: use that one")
+}
+
+/// What was typed of some flags, as a journal keeps it.
+fn typed(flags: &impl serde::Serialize) -> Value {
+    // Texts, lists of texts and lengths of time: nothing that JSON could not say.
+    let mut typed = serde_json::to_value(flags).unwrap_or_default();
+    if let Value::Object(flags) = &mut typed {
+        flags.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
+    }
+    typed
+}
+
+/// A target as it is typed.
+fn typed_to(to: &To) -> String {
+    match to {
+        To::Source => "source".to_owned(),
+        To::Exchange => "exchange".to_owned(),
+        To::Queue(name) => format!("queue:{name}"),
+        To::Through(exchange) | To::Address { exchange, key: None } => format!("exchange:{exchange}"),
+        To::Address { exchange, key: Some(key) } => format!("exchange:{exchange}/{key}"),
+    }
 }
 
 pub(super) fn to(text: &str) -> Result<To, String> {
@@ -175,5 +310,8 @@ mod tests {
         assert_eq!(to("exchange:events"), address("events", None));
         assert_eq!(to("queue:a:b"), Ok(To::Queue("a:b".to_owned())));
         assert!(to("queue:").is_err() && to("sauce").is_err());
+        for text in ["source", "exchange", "queue:a:b", "exchange:events", "exchange:events/a/b"] {
+            assert_eq!(to(text).map(|to| typed_to(&to)).as_deref(), Ok(text));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The flags that change what travels.
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     failure::Failure,
@@ -8,7 +9,8 @@ use crate::{
 };
 
 /// What goes along and what does not, where that is to be otherwise than usual.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "What travels")]
 pub struct Travel {
     /// Leave these headers behind too, and keep no trace of what stays behind anyway; NAME* for all that begin so

@@ -6,15 +6,18 @@
 
 pub mod care;
 mod moving;
+mod resuming;
 
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 use care::Care;
-use moving::Moving;
+use moving::{Again, Moving};
+pub use resuming::{InDoubt, Resume};
 
 use super::{
     archive::{Archive, Origin},
     intent::{Intent, Scope},
+    journal::{Header, Journal, Wanted},
     marks::Marks,
     probe,
     reading::Hold,
@@ -65,6 +68,10 @@ pub struct Request {
     pub owner: String,
     /// How long the broker may be silent.
     pub timeout: Duration,
+    /// The journal, where one is to be kept. A run that moves nothing keeps none.
+    pub journal: Option<Wanted>,
+    /// The run that it goes on with.
+    pub resume: Option<Resume>,
 }
 
 impl Request {
@@ -114,6 +121,10 @@ pub struct Preflight {
     pub looked_at: u64,
     /// How many of those are selected.
     pub selected: u64,
+    /// How many are at their targets since the run that is gone on with, and will only be removed.
+    pub removed: u64,
+    /// How many may be at their targets, and will stay.
+    pub in_doubt: u64,
     /// By target, in order of their names.
     pub rows: Vec<Row>,
     /// Whether messages that stay change their place.
@@ -138,6 +149,8 @@ pub struct Replay<'a> {
     request: Request,
     set: u64,
     hold: Hold,
+    journal: Option<Journal>,
+    resume: Option<Resume>,
 }
 
 impl<'a> Replay<'a> {
@@ -147,12 +160,24 @@ impl<'a> Replay<'a> {
     /// See [`Error`].
     pub async fn prepare(
         broker: &'a Broker,
-        request: Request,
+        mut request: Request,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Replay<'a>, Error> {
+        let resume = request.resume.take();
         let intent = request.intent();
-        let mut session = Session::open(broker, intent.purpose).await?;
-        let set = intent.scope.set(session.facts.ready);
+        let (mut session, set) = match &resume {
+            None => {
+                let session = Session::open(broker, intent.purpose).await?;
+                let set = intent.scope.set(session.facts.ready);
+                (session, set)
+            }
+            Some(Resume { past, .. }) => {
+                let mut session = resuming::open(broker, intent.purpose, past).await?;
+                resuming::has_come_back(&mut session, past.rest()).await;
+                let set = resuming::set(&session, past);
+                (session, set)
+            }
+        };
         if let Some(park) = &request.care.park
             && session.consuming.look_up(park).await?.is_none()
         {
@@ -171,7 +196,22 @@ impl<'a> Replay<'a> {
         if let Some(policy) = &terms.guarded {
             listen(Event::Guarded(policy));
         }
-        Ok(Replay { session, publishing, request, set, hold: terms.hold })
+        let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| match &resume {
+            None => Journal::create(&wanted.state, &header(&session, &request, wanted, set)),
+            Some(Resume { past, .. }) => {
+                let header = header(&session, &request, wanted, past.rest());
+                past.next(&wanted.state, &Header { resumes: resuming::runs(&past.header), ..header })
+            }
+        });
+        let journal = match begun.transpose() {
+            Ok(journal) => journal,
+            Err(error) => {
+                session.unprotect(&mut |text| listen(Event::Warning(text))).await?;
+                session.close().await;
+                return Err(error.into());
+            }
+        };
+        Ok(Replay { session, publishing, request, set, hold: terms.hold, journal, resume })
     }
 
     /// The id of the run.
@@ -197,6 +237,9 @@ impl<'a> Replay<'a> {
     /// # Errors
     /// When its temporary policy is still there.
     pub async fn leave(mut self) -> Result<(), Error> {
+        if let Some(journal) = self.journal.take() {
+            journal.discard();
+        }
         let unprotected = self.session.unprotect(&mut |_| ()).await;
         self.session.close().await;
         self.publishing.close().await;
@@ -214,6 +257,7 @@ impl<'a> Replay<'a> {
         consent: impl FnOnce(&Preflight) -> bool,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
+        let resumes = self.resume.as_ref().map(|resume| resume.past.header.run.clone());
         let outcome = self.read_and_move(interrupt, consent, listen).await;
         if let Err(error) = self.session.unprotect(&mut |text| listen(Event::Warning(text))).await {
             listen(Event::Warning(super::still_there(&error)));
@@ -225,6 +269,7 @@ impl<'a> Replay<'a> {
         let mut report = outcome?;
         if let Some(report) = &mut report {
             report.run = run;
+            report.resumes = resumes;
             report.left = left;
         }
         Ok(report)
@@ -236,17 +281,40 @@ impl<'a> Replay<'a> {
         consent: impl FnOnce(&Preflight) -> bool,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
-        let publisher = self.publishing.publisher(WINDOW).await?;
+        let (journal, mut resume) = (self.journal.take(), self.resume.take());
+        let publisher = match self.publishing.publisher(WINDOW).await {
+            Ok(publisher) => publisher,
+            Err(error) => {
+                journal.into_iter().for_each(Journal::discard);
+                return Err(error.into());
+            }
+        };
         // Asked over the connection that never publishes: in an alarm the other one is not heard.
         let targets = Targets::new(&self.session.consuming);
-        let mut run = Moving::new(self, publisher, targets, interrupt, listen);
-        let mut reading = run.begin().await?;
+        let again = resume.as_ref().map(|Resume { past, in_doubt }| Again::new(past, *in_doubt));
+        let mut run = Moving::new(self, publisher, targets, interrupt, journal, again, listen);
+        let mut reading = match run.begin().await {
+            Ok(reading) => reading,
+            Err(error) => {
+                run.close_journal(false).await;
+                return Err(error);
+            }
+        };
         // From here on something is held: whatever goes wrong, it is given back before anything else is taken away.
         let mut ahead = VecDeque::new();
         let preflight = run.look_ahead(&mut reading, &mut ahead).await;
-        let go = preflight.as_ref().is_ok_and(|preflight| {
+        let mut go = preflight.as_ref().is_ok_and(|preflight| {
             !interrupt.is_raised() && (self.request.dry_run || consent(preflight)) && !interrupt.is_raised()
         });
+        // From now on this run is the one that goes on with the other.
+        let handed_over = match &mut resume {
+            Some(Resume { past, .. }) if go && !self.request.dry_run => past.hand_over(&self.session.run),
+            _ => Ok(()),
+        };
+        if let Err(error) = handed_over {
+            go = false;
+            run.stop(error.into());
+        }
         if go {
             run.rounds(reading, ahead).await;
             run.miss();
@@ -254,6 +322,7 @@ impl<'a> Replay<'a> {
             run.stay_all(&mut reading, ahead).await;
             run.give_back(reading).await;
         }
+        run.close_journal(go).await;
         preflight?;
         match (go, run.report.stopped.take()) {
             (true, stopped) => Ok(Some(Report { stopped, ..run.report })),
@@ -285,5 +354,27 @@ impl<'a> Replay<'a> {
             return Some(false);
         }
         self.request.selector.matches(&self.session.queue, message)
+    }
+}
+
+/// What the journal says of a run when it begins.
+fn header(session: &Session<'_>, request: &Request, wanted: &Wanted, set: u64) -> Header {
+    let identity = session.broker.identity();
+    Header {
+        run: session.run.clone(),
+        command: "dlq replay".to_owned(),
+        queue: request.queue.clone(),
+        vhost: identity.vhost,
+        host: session.consuming.host().to_owned(),
+        user: identity.user,
+        owner: request.owner.clone(),
+        to: wanted.to.clone(),
+        selectors: wanted.selectors.clone(),
+        travel: wanted.travel.clone(),
+        limit: request.limit,
+        set,
+        as_of: wanted.as_of.clone().unwrap_or_else(super::journal::now),
+        started_at: super::journal::now(),
+        resumes: Vec::new(),
     }
 }

@@ -66,6 +66,8 @@ pub enum Outcome {
     Refused,
     /// It stays: whether its copy arrived is not known.
     Unknown(String),
+    /// It stays: whether a copy of it arrived in an earlier run is not known.
+    InDoubt(String),
 }
 
 /// How a run ended.
@@ -93,12 +95,18 @@ pub struct Report {
     pub unknown: u64,
     /// Messages that were marked and were not there any more.
     pub missing: u64,
+    /// Kept, and perhaps at their target since an earlier run.
+    pub in_doubt: u64,
     /// Messages ready in the queue afterwards; `None` is unknown.
     pub left: Option<u64>,
     /// Messages that stayed as a copy at the queue's end, because giving them back would have destroyed them.
     pub saved: u64,
     /// The archive, where one was written: it holds every message that was removed, and perhaps some that were not.
     pub archive: Option<PathBuf>,
+    /// The journal, where one was kept.
+    pub journal: Option<PathBuf>,
+    /// The run that it went on with.
+    pub resumes: Option<String>,
     /// What ended the run early.
     pub stopped: Option<Error>,
     /// Nothing was changed: it was only to be said what would become of each.
@@ -121,13 +129,14 @@ impl Report {
             Outcome::Returned(_) => self.returned += 1,
             Outcome::Refused => self.refused += 1,
             Outcome::Unknown(_) => self.unknown += 1,
+            Outcome::InDoubt(_) => self.in_doubt += 1,
         }
     }
 
     /// Selected messages that are where they were, and perhaps elsewhere too.
     #[must_use]
     pub fn stayed(&self) -> u64 {
-        self.skipped + self.returned + self.refused + self.unknown
+        self.skipped + self.returned + self.refused + self.unknown + self.in_doubt
     }
 
     /// Messages that the run has done its work on; in a dry run those that it would have.

@@ -6,6 +6,7 @@ use super::{
     Custody, Kind, Return,
     archive::{Damage, Unreadable},
     guard::Guard,
+    journal,
     terms::Closed,
 };
 use crate::{
@@ -110,6 +111,9 @@ pub enum Error {
     /// The broker.
     #[error(transparent)]
     Broker(#[from] broker::Error),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
     /// The archive could not be written or did not verify.
     #[error("the archive {path} is not good: what it does not prove stays in the queue")]
     Archive {

@@ -50,6 +50,12 @@ impl Address {
         self.exchange.is_empty().then_some(self.routing_key.as_str())
     }
 
+    /// Whether one queue alone is meant.
+    #[must_use]
+    pub fn is_one_queue(&self) -> bool {
+        self.exchange.is_empty() && self.also.is_empty()
+    }
+
     /// What has to be there for it: an exchange, or of the default exchange a queue.
     #[must_use]
     pub fn place(&self) -> (&str, &str) {

@@ -9,6 +9,7 @@ mod purge;
 mod replay;
 mod restore;
 pub mod run;
+pub mod runs;
 pub mod show;
 
 use super::counted;

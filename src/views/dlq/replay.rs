@@ -17,7 +17,7 @@ impl View<'_> {
             }
         }
         // What lies behind the first window may be selected all the same: only a set that was read whole needs no answer.
-        if preflight.selected == 0 && preflight.looked_at >= self.set.get() {
+        if preflight.selected + preflight.removed == 0 && preflight.looked_at >= self.set.get() {
             return true;
         }
         self.ask() == Consent::Given
@@ -31,6 +31,20 @@ fn preflight_lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
     let mut lines = Vec::new();
     if preflight.consumers > 0 {
         lines.push(others_read(preflight.consumers));
+    }
+    if preflight.removed > 0 {
+        lines.push(format!(
+            "{} had been replayed: only the originals are removed",
+            counted(preflight.removed, "message")
+        ));
+    }
+    if preflight.in_doubt > 0 {
+        let stay = if preflight.in_doubt == 1 { "stays" } else { "stay" };
+        let many = counted(preflight.in_doubt, "message");
+        lines.push(format!("{many} may be at the target already, and {stay} (--in-doubt says otherwise)"));
+    }
+    if preflight.selected == 0 && preflight.removed + preflight.in_doubt > 0 {
+        return lines;
     }
     if preflight.selected == 0 {
         let unread = preflight.depth.saturating_sub(preflight.looked_at);

@@ -193,7 +193,9 @@ impl<'a> View<'a> {
             | Outcome::WouldPark
             | Outcome::Removed
             | Outcome::WouldRemove => return,
-            Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) => why.as_str(),
+            Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) | Outcome::InDoubt(why) => {
+                why.as_str()
+            }
             Outcome::Refused => "the target refused it",
         };
         let complaints = self.complaints.get() + 1;
@@ -249,6 +251,9 @@ impl<'a> View<'a> {
         if report.stopped.is_some() && report.replayed > 0 && verb == Verb::Replay {
             terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
+        if let Some(hint) = go_on(&report) {
+            terminal.say(&hint);
+        }
         if report.undecided > 0 {
             terminal.warn(&undecided(report.undecided, "which stayed"));
         }
@@ -287,6 +292,14 @@ impl<'a> View<'a> {
     }
 }
 
+/// How to go on with a run that has left something to do.
+fn go_on(report: &Report) -> Option<String> {
+    let open = report.unknown + report.in_doubt;
+    report.journal.as_ref().filter(|_| report.stopped.is_some() || report.interrupted || open > 0)?;
+    let way = if open > 0 { ", with --in-doubt for what may be at its target already" } else { "" };
+    Some(format!("evbus dlq replay --resume {} goes on with it{way}", report.run))
+}
+
 /// That nothing is selected, of so many that were looked at.
 pub(super) fn none_selected(read: u64) -> String {
     if read == 1 {
@@ -308,6 +321,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Returned(_) => "returned",
         Outcome::Refused => "refused",
         Outcome::Unknown(_) => "unknown",
+        Outcome::InDoubt(_) => "in_doubt",
     }
 }
 
@@ -315,7 +329,9 @@ fn line_json(line: &Line) -> Value {
     let target = line.target.as_ref().map(ToString::to_string);
     let mut value =
         json!({ "event": word(&line.outcome), "seq": line.seq, "message_id": line.message_id, "target": target });
-    if let Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) = &line.outcome {
+    if let Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) | Outcome::InDoubt(why) =
+        &line.outcome
+    {
         value["because"] = json!(why);
     }
     value
@@ -324,9 +340,10 @@ fn line_json(line: &Line) -> Value {
 fn summary_json(report: &Report) -> Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
-        "refused": report.refused, "unknown": report.unknown, "missing": report.missing, "left": report.left,
-        "archive": report.archive, "undo": undo(report), "parked": report.parked, "bounced": report.bounced,
-        "saved": report.saved, "dry_run": report.dry_run, "interrupted": report.interrupted })
+        "refused": report.refused, "unknown": report.unknown, "in_doubt": report.in_doubt, "missing": report.missing,
+        "left": report.left, "archive": report.archive, "undo": undo(report), "parked": report.parked,
+        "bounced": report.bounced, "saved": report.saved, "journal": report.journal, "resumes": report.resumes,
+        "dry_run": report.dry_run, "interrupted": report.interrupted })
 }
 
 /// The command that puts back what was removed.
@@ -337,13 +354,18 @@ fn undo(report: &Report) -> Option<String> {
 
 fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
     let would = if report.dry_run { "would be " } else { "" };
-    let mut line = format!("{} {would}{}", report.done() - report.parked, verb.done());
+    let removed_beside = if verb == Verb::Replay { report.removed } else { 0 };
+    let mut line = format!("{} {would}{}", report.done() - report.parked - removed_beside, verb.done());
+    if removed_beside > 0 {
+        line.push_str(&format!(", {removed_beside} removed that had been replayed"));
+    }
     for (count, word) in [
         (report.parked, "parked"),
         (report.skipped, "skipped"),
         (report.returned, "returned"),
         (report.refused, "refused"),
         (report.unknown, "unknown"),
+        (report.in_doubt, "in doubt"),
     ] {
         if count > 0 {
             line.push_str(&format!(", {count} {word}"));

@@ -73,6 +73,9 @@ async fn prepare<'a>(
         dry_run: false,
         owner: owner.to_owned(),
         timeout: broker.timeout(),
+        // Whatever it is cut off in, an apply is run again.
+        journal: None,
+        resume: None,
     };
     Replay::prepare(broker, request, &mut |_| ()).await
 }

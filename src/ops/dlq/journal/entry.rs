@@ -28,12 +28,16 @@ pub struct Header {
     pub to: String,
     /// Which messages are meant, as it was typed; an empty object is all.
     pub selectors: serde_json::Value,
+    /// What travels otherwise than usual, as it was typed; an empty object is nothing.
+    pub travel: serde_json::Value,
     /// At most so many of the selected ones.
     pub limit: Option<u64>,
     /// How many messages of the queue it may look at, those not counted that are safe already.
     pub set: u64,
     /// RFC 3339, UTC.
     pub started_at: String,
+    /// The moment that the selectors refer to, RFC 3339, UTC: when the first of the runs began.
+    pub as_of: String,
     /// The runs that it goes on with, the last one first.
     pub resumes: Vec<String>,
 }

@@ -44,10 +44,26 @@ impl Known {
         Known { classes }
     }
 
-    /// How many are not found yet.
+    /// How many are not found yet that are not safe: they have to be somewhere.
     #[must_use]
     pub fn missing(&self) -> u64 {
-        self.classes.values().map(|class| class.open.len() as u64).sum()
+        let open = self.classes.values().flat_map(|class| &class.open);
+        open.filter(|(_, safe, _)| !safe).count() as u64
+    }
+
+    /// Whether some are not found yet that are safe: they may be gone as well.
+    #[must_use]
+    pub fn has_safe(&self) -> bool {
+        self.classes.values().flat_map(|class| &class.open).any(|(_, safe, _)| *safe)
+    }
+
+    /// Those that are safe and were not found: where everything was looked at, they are gone.
+    #[must_use]
+    pub fn gone(&self) -> Vec<u64> {
+        let open = self.classes.values().flat_map(|class| &class.open);
+        let mut gone: Vec<u64> = open.filter(|(_, safe, _)| *safe).map(|(number, ..)| *number).collect();
+        gone.sort_unstable();
+        gone
     }
 
     /// Looks at messages that will be judged later: where there are more of one kind than were begun with, none can be told from the
@@ -66,8 +82,18 @@ impl Known {
 
     /// What is known of a message that was read. Each that was begun with is found once.
     pub fn judge(&mut self, message: &Message, identity: Identity) -> Verdict {
-        let Some(class) = self.classes.get_mut(&identity) else { return Verdict::New };
-        let Some((number, safe, counts)) = class.open.pop() else { return Verdict::New };
+        let verdict = self.peek(message, identity);
+        if let Some(class) = self.classes.get_mut(&identity) {
+            class.open.pop();
+        }
+        verdict
+    }
+
+    /// The same, without having found it.
+    #[must_use]
+    pub fn peek(&self, message: &Message, identity: Identity) -> Verdict {
+        let Some(class) = self.classes.get(&identity) else { return Verdict::New };
+        let Some((number, safe, counts)) = class.open.last().copied() else { return Verdict::New };
         let has_id = message.properties.message_id.as_deref().is_some_and(|id| !id.is_empty());
         if safe && has_id && !class.has_twins { Verdict::Safe(number) } else { Verdict::Doubtful(number, counts) }
     }

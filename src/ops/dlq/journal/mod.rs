@@ -95,6 +95,14 @@ pub enum Error {
         /// The run.
         run: String,
     },
+    /// It was to go on with another one, and was killed before it did.
+    #[error("run {run} had not begun when it was cut off")]
+    NeverBegan {
+        /// The run.
+        run: String,
+        /// The one that it was to go on with.
+        instead: String,
+    },
     /// Another run has gone on with it.
     #[error("run {run} was resumed by run {by}")]
     Resumed {
@@ -103,6 +111,21 @@ pub enum Error {
         /// The one that went on with it last.
         by: String,
     },
+}
+
+/// That a run is to have a journal, and what it says of what was typed.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The state folder.
+    pub state: PathBuf,
+    /// Where messages go.
+    pub to: String,
+    /// Which messages are meant.
+    pub selectors: serde_json::Value,
+    /// What travels otherwise than usual.
+    pub travel: serde_json::Value,
+    /// The moment that what was typed refers to, RFC 3339; `None` is now.
+    pub as_of: Option<String>,
 }
 
 /// Where the journals are, under the state folder.
@@ -128,6 +151,11 @@ fn make_folder(state: &Path) -> Result<PathBuf, Error> {
         Ok(()) => Ok(folder),
         Err(source) => Err(Error::NoPlace { folder, source }),
     }
+}
+
+/// The present time as a journal has it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Whether a file could be locked; it is until it is closed.

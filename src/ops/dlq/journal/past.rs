@@ -84,7 +84,24 @@ impl Past {
             }
             std::thread::sleep(MOMENT);
         }
-        Past::read(file, path)
+        let past = Past::read(file, path)?;
+        if let Some(by) = &past.resumed_by {
+            return Err(Error::Resumed { run: run.to_owned(), by: by.clone() });
+        }
+        past.is_wanted(state)?;
+        Ok(past)
+    }
+
+    /// A run that was killed before the one that it was to go on with said so has done nothing, and another may have done it since.
+    fn is_wanted(&self, state: &Path) -> Result<(), Error> {
+        let Some(before) = self.header.resumes.first() else { return Ok(()) };
+        let Some(path) = super::file(state, before) else { return Ok(()) };
+        // What is not there any more cannot be gone on with either.
+        let Ok(file) = File::open(&path) else { return Ok(()) };
+        if Past::read(file, path)?.resumed_by.as_ref() == Some(&self.header.run) {
+            return Ok(());
+        }
+        Err(Error::NeverBegan { run: self.header.run.clone(), instead: before.clone() })
     }
 
     /// Reads a journal as it is, whoever may be writing it.
@@ -138,29 +155,31 @@ impl Past {
         self.end.as_ref().is_some_and(|end| end.complete) && self.open.is_empty()
     }
 
-    /// Begins the journal of a run that goes on with this one, and then says so in this one. Both are on the disk when it returns; what was
-    /// open has numbers from 1 on there, in the same order.
+    /// Begins the journal of a run that is to go on with this one. What was open has numbers from 1 on there, in the same order. It counts
+    /// when this one says so: see [`Past::hand_over`].
     ///
     /// # Errors
-    /// [`Error::NoPlace`], [`Error::Full`], and [`Error::Resumed`] where another run has gone on with it before.
-    pub fn go_on(&mut self, state: &Path, header: &Header) -> Result<Journal, Error> {
-        if let Some(by) = &self.resumed_by {
-            return Err(Error::Resumed { run: self.header.run.clone(), by: by.clone() });
-        }
+    /// [`Error::NoPlace`].
+    pub fn next(&self, state: &Path, header: &Header) -> Result<Journal, Error> {
         let carried: Vec<Open> = self.open.values().copied().collect();
-        let journal = Journal::begin(state, header, &carried, &self.targets)?;
+        Journal::begin(state, header, &carried, &self.targets)
+    }
+
+    /// Says in this journal that another run goes on with it. It is on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Full`].
+    pub fn hand_over(&mut self, by: &str) -> Result<(), Error> {
         let mut line = Vec::new();
-        entry::write(&mut line, &Entry::Resumed { by: header.run.clone() });
+        entry::write(&mut line, &Entry::Resumed { by: by.to_owned() });
         let written = self.file.set_len(self.whole).and_then(|()| (&self.file).write_all(&line));
         if let Err(source) = written.and_then(|()| self.file.sync_all()) {
-            // Two would go on with the same messages, were the new one left.
-            let _ = std::fs::remove_file(journal.path());
             let _ = self.file.set_len(self.whole);
             return Err(Error::Full { path: self.path.clone(), source });
         }
         self.whole += line.len() as u64;
-        self.resumed_by = Some(header.run.clone());
-        Ok(journal)
+        self.resumed_by = Some(by.to_owned());
+        Ok(())
     }
 }
 
@@ -209,7 +228,10 @@ impl Told {
             }
             Entry::Stays(ranges) => {
                 for number in numbers(&ranges, self.last)? {
-                    self.open.remove(&number).filter(|open| !open.safe).ok_or_else(|| not_open(number))?;
+                    self.open
+                        .remove(&number)
+                        .filter(|open| !open.safe || !open.counts)
+                        .ok_or_else(|| not_open(number))?;
                 }
             }
             Entry::Resumed { by } => self.resumed_by = Some(by),

@@ -17,9 +17,11 @@ pub(super) fn header(run: &str) -> Header {
         owner: "me@here".to_owned(),
         to: "source".to_owned(),
         selectors: serde_json::json!({}),
+        travel: serde_json::json!({}),
         limit: None,
         set: 10,
         started_at: "2026-01-02T03:04:05Z".to_owned(),
+        as_of: "2026-01-02T03:04:05Z".to_owned(),
         resumes: Vec::new(),
     }
 }
@@ -105,17 +107,18 @@ async fn one_goes_on_with_a_run_and_whoever_comes_then_is_told_of_it() -> Result
     assert!(matches!(Past::open(state.path(), "r1"), Err(Error::InUse { .. })), "one at a time");
     let mut known = Known::of(&past);
     let next = Header { set: past.rest(), resumes: vec!["r1".to_owned()], ..header("r2") };
-    let mut journal = past.go_on(state.path(), &next)?;
+    drop(past.next(state.path(), &Header { run: "r0".to_owned(), ..next.clone() })?);
+    let mut journal = past.next(state.path(), &next)?;
+    past.hand_over("r2")?;
     drop(past);
-    let mut past = Past::open(state.path(), "r1")?;
-    assert_eq!(past.resumed_by.as_deref(), Some("r2"));
-    assert!(matches!(past.go_on(state.path(), &header("r3")), Err(Error::Resumed { by, .. }) if by == "r2"));
+    assert!(matches!(Past::open(state.path(), "r1"), Err(Error::Resumed { by, .. }) if by == "r2"));
+    assert!(matches!(Past::open(state.path(), "r0"), Err(Error::NeverBegan { instead, .. }) if instead == "r1"));
     assert!(matches!(Past::open(state.path(), "r2"), Err(Error::InUse { .. })), "the new one is going on");
     let mut found = |id: &str| known.judge(&message(id), identity(id));
     assert_eq!(found("b"), Verdict::Safe(1));
     assert_eq!(found("d"), Verdict::Doubtful(2, true));
     assert_eq!((found("f"), found("a"), found("b")), (Verdict::New, Verdict::New, Verdict::New));
-    assert_eq!(known.missing(), 1);
+    assert_eq!((known.missing(), known.gone()), (1, vec![]));
     // It removes the one that was safe, publishes one of the others again and a new one, and is killed too.
     journal.gone([1]);
     journal.safe([2]);
@@ -162,7 +165,10 @@ async fn every_run_is_listed_as_it_is() -> Result<(), Error> {
             journal.end(End { complete, ..End::default() }).await?;
         }
     }
-    Past::open(state.path(), "r2")?.go_on(state.path(), &header("r5")).map(drop)?;
+    let mut past = Past::open(state.path(), "r2")?;
+    past.next(state.path(), &header("r5")).map(drop)?;
+    past.hand_over("r5")?;
+    drop(past);
     let going_on = Journal::create(state.path(), &header("r6"))?;
     std::fs::write(folder(state.path()).join("r7.journal"), "no journal\n").expect("it is written");
     std::fs::write(folder(state.path()).join("r8.journal"), "").expect("it is written");

@@ -210,6 +210,17 @@ impl Journal {
         self.push()
     }
 
+    /// Tries once more to write down that these have arrived, where something could not be written: few bytes may find room where many did
+    /// not. What was lost is not tried again, and nothing may be begun with after it.
+    ///
+    /// # Errors
+    /// [`Error::Full`] where there is still no room.
+    pub async fn last_words(&mut self, safe: impl IntoIterator<Item = u64>) -> Result<(), Error> {
+        (self.lines, self.intents, self.failed) = (Vec::new(), None, None);
+        self.safe(safe);
+        self.settle().await
+    }
+
     /// Writes the last line. Where nothing more can be written the journal stays one that was cut off, which says no less.
     ///
     /// # Errors
@@ -217,6 +228,18 @@ impl Journal {
     pub async fn end(&mut self, end: End) -> Result<(), Error> {
         self.line(&Entry::End(end));
         self.settle().await
+    }
+
+    /// That the disk does not answer.
+    #[must_use]
+    pub fn stalled(&self) -> Error {
+        Error::Full { path: self.path.clone(), source: io::ErrorKind::TimedOut.into() }
+    }
+
+    /// Removes it: nothing was begun with.
+    pub fn discard(self) {
+        // What is left of it says as much.
+        let _ = std::fs::remove_file(&self.path);
     }
 
     fn enter(&mut self, numbers: impl IntoIterator<Item = u64>, entry: fn(Vec<(u64, u64)>) -> Entry) {
@@ -257,7 +280,7 @@ impl Journal {
                 self.length += bytes;
             }
             Err(error) => {
-                // What is there of it would stand in the way of whoever goes on with this journal.
+                // What is there of it would stand in the way of whatever is written next.
                 let _ = self.file.set_len(self.length);
                 self.failed = Some(error);
             }
@@ -337,11 +360,18 @@ mod tests {
             matches!(&error, Error::Full { source, .. } if source.kind() == io::ErrorKind::StorageFull),
             "{error:?}"
         );
-        journal.file = whole;
         journal.gone([1]);
+        assert!(journal.push().is_err() && journal.last_words([1]).await.is_err(), "there is still none");
+        let no_room = std::mem::replace(&mut journal.file, whole);
         assert!(journal.push().is_err() && journal.end(End::default()).await.is_err(), "and nothing more is written");
         assert!(journal.is_durable(before) && !journal.is_durable(safe));
         assert_eq!(text(&journal).lines().count(), 3);
+        drop(no_room);
+        journal.last_words([1]).await?;
+        journal.end(End::default()).await?;
+        let written = text(&journal);
+        let words: Vec<&str> = written.lines().skip(3).map(|line| line.split('"').nth(3).unwrap_or_default()).collect();
+        assert_eq!(words, ["safe", "end"], "what was lost is not made up for");
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! The moving part of a replay: each message of the set is published, and its fate decides whether its original goes.
 
+mod again;
 mod ahead;
 mod gate;
 mod gone;
@@ -7,16 +8,20 @@ mod proof;
 mod rounds;
 mod settling;
 mod taking;
+mod written;
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
+pub(super) use self::again::Again;
 use self::{
+    again::Part,
     gate::Gate,
     gone::Going,
     proof::Proof,
     rounds::{Left, Met},
+    written::{Entered, Written},
 };
 use super::Replay;
 use crate::{
@@ -24,6 +29,7 @@ use crate::{
     interrupt::Interrupt,
     message::{Identity, Message},
     ops::dlq::{
+        journal::Journal,
         marks::Marks,
         reading::Reading,
         run::{Event, Line, Outcome, Report},
@@ -55,6 +61,8 @@ struct Pending {
     endangered: Option<Box<Message>>,
     /// What it is, where it may be met again.
     identity: Option<Identity>,
+    /// What the journal has of it.
+    entered: Option<Entered>,
     /// What has become of it when its original is gone.
     outcome: Outcome,
 }
@@ -83,6 +91,12 @@ pub(super) struct Moving<'r, 'a, L> {
     round: u64,
     /// It has been told that the broker takes no messages.
     in_alarm: bool,
+    /// What waits for the disk.
+    written: Written,
+    /// What is known of the run that is gone on with.
+    again: Option<Again>,
+    /// Messages that were begun with and are not settled.
+    open: usize,
     read: u64,
     tickets: u64,
     /// Of those that are marked, the ones that have not come yet.
@@ -95,6 +109,8 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
         publisher: Publisher,
         targets: Targets<'r>,
         interrupt: &'r Interrupt,
+        journal: Option<Journal>,
+        again: Option<Again>,
         listen: L,
     ) -> Moving<'r, 'a, L> {
         let report = Report { dry_run: replay.request.dry_run, ..Report::default() };
@@ -118,6 +134,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             met: Met::default(),
             round: 0,
             in_alarm: false,
+            written: Written::new(journal),
+            again,
+            open: 0,
             read: 0,
             tickets: 0,
             marked: replay.request.marked.clone(),
@@ -138,12 +157,19 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// Moves what is read until that is exhausted, the operator stops, or something ends or interrupts it. Then everything published is
     /// settled.
     async fn pump(&mut self, reading: &mut Reading<'_>, mut ahead: VecDeque<Delivery>) -> Left {
-        if let Err(error) = self.feed(reading, &mut ahead).await {
+        let fed = match self.feed(reading, &mut ahead).await {
+            Ok(()) => self.publish_all(reading).await,
+            failed => failed,
+        };
+        if let Err(error) = fed {
             self.stop(error);
         }
         self.report.interrupted = self.interrupt.is_raised();
         let unread = reading.left().saturating_add(ahead.len() as u64);
         reading.stop();
+        for pending in self.written.unstage() {
+            self.unsent(reading.deliveries(), pending);
+        }
         if let Err(error) = self.settle_all(reading).await {
             self.stop(error);
         }
@@ -173,6 +199,9 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 if self.is_enough() {
                     return Ok(());
                 }
+                if self.is_full() {
+                    break;
+                }
                 reading.make_room().await?;
                 let Some(delivery) = ahead.pop_front().map_or_else(|| reading.arrived(), |first| Ok(Some(first)))?
                 else {
@@ -182,6 +211,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                 waits = Self::is_held_up(taken, ahead);
                 burst += 1;
             }
+            self.publish(reading).await?;
             self.publisher.take_up();
             // Where nothing has come, it may be acknowledgements that the broker waits for.
             self.settle(reading, if burst > 0 && !waits { ACKNOWLEDGE } else { 1 }).await?;
@@ -204,7 +234,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             let deadline = Instant::now() + self.replay.request.timeout;
             let next = tokio::select! {
                 biased;
-                next = reading.next() => next?,
+                next = reading.next(), if !self.is_full() => next?,
                 () = self.publisher.await_confirmation(), if self.publisher.unsettled() > 0 => {
                     self.settle(reading, 1).await?;
                     continue;
@@ -218,8 +248,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
                     continue;
                 }
                 Ok(()) = alarm.changed() => continue,
+                synced = self.written.synced() => {
+                    synced?;
+                    continue;
+                }
                 () = self.interrupt.raised() => return Ok(()),
-                () = tokio::time::sleep_until(deadline) => return Err(self.silent().into()),
+                () = tokio::time::sleep_until(deadline) => return Err(self.silent()),
             };
             match next {
                 Some(delivery) => {
@@ -240,7 +274,12 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
 
     /// Whether the operator has stopped it, or it has moved what it may.
     fn is_enough(&self) -> bool {
-        self.interrupt.is_raised() || self.replay.request.most().is_some_and(|most| self.report.selected >= most)
+        let may_find_safe = self.again.as_ref().is_some_and(Again::has_safe);
+        self.interrupt.is_raised() || (self.is_at_its_limit() && !may_find_safe)
+    }
+
+    fn is_at_its_limit(&self) -> bool {
+        self.replay.request.most().is_some_and(|most| self.report.selected >= most)
     }
 
     /// Works off the fates that are known, and acknowledges what is safe if that is at least so many.
@@ -249,15 +288,6 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             self.settled(fate, reading.deliveries());
         }
         self.acknowledge(reading, least).await
-    }
-
-    /// Nothing came for as long as the broker may be silent.
-    fn silent(&self) -> broker::Error {
-        match self.replay.publishing.blocked().borrow().clone() {
-            Some(reason) => broker::Error::Blocked { reason },
-            None if self.publisher.unsettled() > 0 => broker::Error::Timeout { what: "a confirmation".to_owned() },
-            None => broker::Error::Timeout { what: "the next message of the queue".to_owned() },
-        }
     }
 
     /// Publishes when there is room and the broker takes messages; says whether it came to that before the operator stopped it.
@@ -270,11 +300,11 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             if let Some(reason) = &reason {
                 tokio::select! {
                     waited = tokio::time::timeout_at(deadline, blocked.changed()) => if !matches!(waited, Ok(Ok(()))) {
-                        self.remain(reading.deliveries(), pending.receipt, pending.endangered);
+                        self.unsent(reading.deliveries(), pending);
                         return Err(broker::Error::Blocked { reason: reason.clone() }.into());
                     },
                     () = self.interrupt.raised() => {
-                        self.remain(reading.deliveries(), pending.receipt, pending.endangered);
+                        self.unsent(reading.deliveries(), pending);
                         return Ok(false);
                     }
                 }
@@ -285,7 +315,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             }
             tokio::select! {
                 waited = tokio::time::timeout_at(deadline, self.publisher.await_confirmation()) => if waited.is_err() {
-                    self.remain(reading.deliveries(), pending.receipt, pending.endangered);
+                    self.unsent(reading.deliveries(), pending);
                     return Err(broker::Error::Timeout { what: "a confirmation".to_owned() }.into());
                 },
                 _ = blocked.changed() => continue,
@@ -298,6 +328,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
             Ok(()) => self.pending.push_back(pending),
             // It does not fit the protocol any more (a header grew too long): it stays, and nothing was sent.
             Err(error) => {
+                self.written.stays(pending.entered);
                 self.kept(reading.deliveries(), pending, Outcome::Skipped(error.to_string()));
             }
         }
@@ -307,6 +338,7 @@ impl<'r, 'a, L: FnMut(Event<'_>)> Moving<'r, 'a, L> {
     /// What did not arrive stays here, and that is told.
     fn kept(&mut self, deliveries: &mut Deliveries, pending: Pending, outcome: Outcome) {
         let Pending { seq, message_id, target, receipt, endangered, identity, .. } = pending;
+        self.open -= 1;
         self.remain(deliveries, receipt, endangered);
         if let Some(identity) = identity {
             self.met.tell(identity);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::Moving;
+use super::{Moving, Part};
 use crate::{
     broker::Delivery,
     ops::dlq::{
@@ -43,10 +43,26 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     /// What would become of the messages read so far.
     async fn preflight(&mut self, ahead: &VecDeque<Delivery>) -> Result<Preflight, Error> {
         let replay = self.replay;
+        if let Some(again) = &mut self.again {
+            again.look_ahead(ahead.iter().map(|delivery| &delivery.message));
+        }
+        let (mut removed, mut in_doubt) = (0, 0);
         let mut rows: BTreeMap<(Option<Address>, Option<String>), u64> = BTreeMap::new();
         let mut selected = 0;
         let mut marked = replay.request.marked.clone();
         for Delivery { message, .. } in ahead {
+            match self.part_of(message) {
+                Part::Replay(_) => (),
+                Part::Safe(_) => {
+                    removed += 1;
+                    continue;
+                }
+                Part::InDoubt(_) => {
+                    in_doubt += 1;
+                    continue;
+                }
+                Part::Other => continue,
+            }
             if !replay.is_meant(message).unwrap_or(false)
                 || marked.as_mut().is_some_and(|marked| !marked.take(message))
                 || replay.request.most().is_some_and(|most| selected >= most)
@@ -71,6 +87,8 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             depth: replay.session.facts.ready,
             looked_at: ahead.len() as u64,
             selected,
+            removed,
+            in_doubt,
             rows: rows.into_iter().map(|((target, obstacle), count)| Row { target, count, obstacle }).collect(),
             rotates: replay.session.facts.custody.as_ref().is_some_and(Custody::rotates),
             consumers: replay.session.facts.consumers,

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use futures_util::FutureExt;
 
-use super::Moving;
+use super::{Moving, written::Entered};
 use crate::{
     broker::{Error, WorkedOff},
     ops::dlq::{
@@ -19,6 +19,7 @@ pub(super) struct Moved {
     pub(super) seq: u64,
     pub(super) message_id: Option<String>,
     pub(super) target: Address,
+    pub(super) entered: Option<Entered>,
     /// What has become of it when its original is gone.
     pub(super) outcome: Outcome,
 }
@@ -57,7 +58,11 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let mut outcome = Ok(());
         while self.going.front_mut().is_some_and(|oldest| oldest.answered().now_or_never().is_some()) {
             let Some(Going { moved, answer: Some(answer), .. }) = self.going.pop_front() else { break };
-            for Moved { seq, message_id, target, outcome } in moved {
+            if answer.is_ok() {
+                self.written.gone(moved.iter().map(|moved| moved.entered));
+            }
+            self.open -= moved.len();
+            for Moved { seq, message_id, target, outcome, .. } in moved {
                 let outcome = match &answer {
                     Ok(()) => outcome,
                     Err(error) => perhaps_here(error),

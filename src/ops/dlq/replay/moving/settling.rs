@@ -10,6 +10,7 @@ use super::{
 use crate::{
     broker::{self, Deliveries, Fate},
     ops::dlq::{
+        journal::{self, End},
         reading::Reading,
         run::{Event, Line, Outcome},
         session::Error,
@@ -25,16 +26,21 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     pub(super) fn settled(&mut self, fate: Fate, deliveries: &mut Deliveries) {
         // Fates come in the order of publishing, one for each that was published.
         let Some(pending) = self.pending.pop_front() else { return };
-        if fate == Fate::Routed {
-            self.confirmed.push(pending);
-            return;
-        }
         let outcome = match fate {
-            Fate::Routed => return,
+            Fate::Routed => return self.confirmed.push(pending),
             Fate::Unroutable { reason, .. } => Outcome::Returned(reason),
             Fate::Refused => Outcome::Refused,
             Fate::Unknown { because } => Outcome::Unknown(because),
         };
+        // What the one queue refused that it was for is nowhere else; of several, others may have taken it.
+        let is_nowhere = match &outcome {
+            Outcome::Returned(_) => true,
+            Outcome::Refused => pending.target.is_one_queue(),
+            _ => false,
+        };
+        if is_nowhere {
+            self.written.stays(pending.entered);
+        }
         self.kept(deliveries, pending, outcome);
     }
 
@@ -43,17 +49,17 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     pub(super) async fn acknowledge(&mut self, reading: &mut Reading<'_>, least: usize) -> Result<(), Error> {
         self.tell_gone()?;
         if self.proof.as_mut().is_some_and(Proof::is_answered) {
-            self.conclude(reading).await?;
+            self.conclude(reading.deliveries()).await?;
         }
         if self.proof.is_none() && self.confirmed.len() >= least.max(1) {
             let confirmed = std::mem::take(&mut self.confirmed);
             self.proof = Some(Proof::of(&self.replay.session.consuming, confirmed));
         }
-        Ok(())
+        self.remove_safe(reading.deliveries()).await
     }
 
-    /// Waits for the proof that is under way, and acknowledges the originals of what is safe.
-    async fn conclude(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+    /// Waits for the proof that is under way, and writes down what is safe.
+    async fn conclude(&mut self, deliveries: &mut Deliveries) -> Result<(), Error> {
         let Some(proof) = self.proof.take() else { return Ok(()) };
         let (confirmed, Answer { targets, failed }) = proof.told().await;
         let mut safe = Vec::with_capacity(confirmed.len());
@@ -68,31 +74,49 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             }
         }
         self.targets.learn(targets);
-        let (receipts, moved): (Vec<_>, Vec<_>) = safe
-            .into_iter()
-            .map(|Pending { seq, message_id, target, receipt, outcome, .. }| {
-                (receipt, Moved { seq, message_id, target, outcome })
-            })
-            .unzip();
-        let written = reading.deliveries().acknowledge(receipts).await;
-        match &written {
-            Ok(()) => self.going.push_back(Going::new(moved, reading.deliveries().worked_off())),
-            Err(error) => {
-                for Moved { seq, message_id, target, .. } in moved {
-                    self.tell(Line { seq, message_id, target: Some(target), outcome: gone::perhaps_here(error) });
-                }
-            }
-        }
-        let failed = failed.or(written.err());
         if failed.is_some() {
             // Whoever asks next would wait as long for no answer.
             let confirmed = std::mem::take(&mut self.confirmed);
             doubtful.extend(confirmed.into_iter().map(|pending| (pending, unproven(failed.as_ref()))));
         }
         for (pending, because) in doubtful {
-            self.kept(reading.deliveries(), pending, Outcome::Unknown(because));
+            self.kept(deliveries, pending, Outcome::Unknown(because));
         }
+        self.written.arrived(safe);
         failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Removes the originals of what the disk knows to be safe.
+    async fn remove_safe(&mut self, deliveries: &mut Deliveries) -> Result<(), Error> {
+        // What is on the disk already may go, also when nothing more gets there.
+        let pushed = self.written.push();
+        let safe = self.written.next_proven();
+        self.remove(deliveries, safe).await?;
+        Ok(pushed?)
+    }
+
+    /// Removes the originals of these.
+    async fn remove(&mut self, deliveries: &mut Deliveries, safe: Vec<Pending>) -> Result<(), broker::Error> {
+        if safe.is_empty() {
+            return Ok(());
+        }
+        let (receipts, moved): (Vec<_>, Vec<_>) = safe
+            .into_iter()
+            .map(|Pending { seq, message_id, target, receipt, entered, outcome, .. }| {
+                (receipt, Moved { seq, message_id, target, entered, outcome })
+            })
+            .unzip();
+        let written = deliveries.acknowledge(receipts).await;
+        match &written {
+            Ok(()) => self.going.push_back(Going::new(moved, deliveries.worked_off())),
+            Err(error) => {
+                self.open -= moved.len();
+                for Moved { seq, message_id, target, .. } in moved {
+                    self.tell(Line { seq, message_id, target: Some(target), outcome: gone::perhaps_here(error) });
+                }
+            }
+        }
+        written
     }
 
     /// Waits for the fate of everything that is on its way, and for its originals to be gone. Each message gets its line, whatever fails.
@@ -123,8 +147,19 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let mut outcome = Ok(());
         while self.proof.is_some() || !self.confirmed.is_empty() {
             outcome = outcome.and(self.acknowledge(reading, 1).await);
-            outcome = outcome.and(self.conclude(reading).await);
+            outcome = outcome.and(self.conclude(reading.deliveries()).await);
         }
+        let safe = self.written.unacknowledged();
+        let recorded = self.written.settle(self.replay.request.timeout).await;
+        if recorded.is_ok() || self.written.last_words(&safe, self.replay.request.timeout).await {
+            outcome = outcome.and(self.remove(reading.deliveries(), safe).await.map_err(Error::from));
+        } else {
+            for pending in safe {
+                let because = "it is at its target, and still here: that could not be written down".to_owned();
+                self.kept(reading.deliveries(), pending, Outcome::Unknown(because));
+            }
+        }
+        outcome = outcome.and(recorded.map_err(Error::from));
         outcome.and(self.tell_all_gone().await.map_err(Error::from))
     }
 
@@ -140,6 +175,40 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         self.report.saved = self.saver.copied();
         if let Err(error) = self.replay.session.give_back(reading).await {
             self.stop(error);
+        }
+    }
+}
+
+impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
+    /// Writes the last line of the journal; a run that began with nothing leaves none.
+    pub(in crate::ops::dlq::replay) async fn close_journal(&mut self, went: bool) {
+        let Some(mut journal) = self.written.journal.take() else { return };
+        if !went {
+            return journal.discard();
+        }
+        self.tell_missing();
+        if let Some(again) = self.again.as_ref().filter(|_| self.report.stopped.is_none() && !self.report.interrupted) {
+            journal.gone(again.gone());
+        }
+        self.report.journal = Some(journal.path().to_owned());
+        let report = &self.report;
+        let end = End {
+            ended_at: journal::now(),
+            selected: report.selected,
+            replayed: report.replayed,
+            removed: report.removed,
+            skipped: report.skipped,
+            returned: report.returned,
+            refused: report.refused,
+            unknown: report.unknown,
+            in_doubt: report.in_doubt,
+            complete: report.stopped.is_none() && !report.interrupted && report.unknown + report.in_doubt == 0,
+        };
+        // A journal that could not be gone on with has ended the run, and that is told already.
+        if let Err(error) = journal.end(end).await
+            && report.stopped.is_none()
+        {
+            (self.listen)(Event::Warning(format!("{error}; what was done is done")));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is done with a message of the queue: is it meant, where does it go, does it exist, may it go now?
 
-use super::{Moving, Pending};
+use super::{Moving, Part, Pending};
 use crate::{
     broker::{Delivery, Letter},
     message::{Identity, Message, travel},
@@ -21,10 +21,27 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         delivery: Delivery,
     ) -> Result<Option<Delivery>, Error> {
         let replay = self.replay;
+        let part = if self.met.knows(&delivery.message) { Part::Other } else { self.part_of(&delivery.message) };
+        let begun = match part {
+            Part::Replay(begun) => begun,
+            Part::Safe(entered) => return self.only_remove(reading, delivery, entered).await.map(|()| None),
+            Part::InDoubt(entered) => return self.leave_in_doubt(reading, delivery, entered).await.map(|()| None),
+            Part::Other => {
+                self.pass_over(reading, Some(false), &delivery.message);
+                return self.stay(reading, delivery).await.map(|()| None);
+            }
+        };
         let is_marked = self.marked.as_mut().is_none_or(|marked| marked.take(&delivery.message));
-        let meant = if is_marked { replay.is_meant(&delivery.message) } else { Some(false) };
-        if meant != Some(true) || self.met.knows(&delivery.message) {
-            self.pass_over(reading, meant, &delivery.message);
+        // What was begun with was meant.
+        let meant = match begun {
+            Some(_) => Some(true),
+            None if is_marked => replay.is_meant(&delivery.message),
+            None => Some(false),
+        };
+        if meant != Some(true) {
+            if self.pass_over(reading, meant, &delivery.message) {
+                self.found(&delivery.message);
+            }
             return self.stay(reading, delivery).await.map(|()| None);
         }
         self.read += 1;
@@ -51,7 +68,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             return self.stay(reading, delivery).await.map(|()| None);
         }
         if self.gate.is_minded() && !is_parked {
-            let admitted = self.gate.admits(&address, self.publisher.unsettled(), &mut self.listen).await;
+            let admitted = self.gate.admits(&address, self.open, &mut self.listen).await;
             match admitted {
                 Ok(true) => (),
                 Ok(false) => {
@@ -76,8 +93,9 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
                 }
             }
         }
+        self.found(&delivery.message);
         let Delivery { message, receipt } = delivery;
-        let identity = self.gate.is_minded().then(|| Identity::of(&message));
+        let identity = (self.written.keeps() || self.gate.is_minded()).then(|| Identity::of(&message));
         let endangered = replay.session.would_lose(&message).then(|| Box::new(message.clone()));
         let message_id = message.properties.message_id.clone();
         let facts = travel::Facts {
@@ -99,25 +117,32 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             body: travelling.body,
         };
         let outcome = if is_parked { Outcome::Parked } else { Outcome::Replayed };
-        let pending = Pending { seq, message_id, target: address, receipt, endangered, identity, outcome };
-        if self.send(reading, letter, pending).await? {
-            self.report.selected += 1;
+        let entered = begun.or_else(|| self.written.intend(identity, &address));
+        let identity = identity.filter(|_| self.gate.is_minded());
+        let pending = Pending { seq, message_id, target: address, receipt, endangered, identity, entered, outcome };
+        self.report.selected += 1;
+        self.open += 1;
+        self.written.stage(letter, pending);
+        if entered.is_none() {
+            self.publish(reading).await?;
         }
         Ok(None)
     }
 
-    /// One message that is not selected, or was met already, stays.
-    fn pass_over(&mut self, reading: &mut Reading<'_>, meant: Option<bool>, message: &Message) {
+    /// One message that is not selected, or was met already, stays. Says whether it is one of the set that is met for the first time.
+    fn pass_over(&mut self, reading: &mut Reading<'_>, meant: Option<bool>, message: &Message) -> bool {
         if self.met.meets() {
-            return;
+            return false;
         }
         // What this very run has put back and the service has failed on again is not in the set.
         if travel::run_of(message) == Some(self.replay.session.run.as_str()) && self.gate.is_minded() {
-            return reading.is_beside();
+            reading.is_beside();
+            return false;
         }
         self.read += 1;
         (self.listen)(Event::Read(self.read));
         self.report.undecided += u64::from(meant.is_none());
+        true
     }
 
     /// One message that has nowhere to go stays, and that is told.
@@ -128,6 +153,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         target: Option<Address>,
         why: String,
     ) -> Result<(), Error> {
+        self.found(&delivery.message);
         self.report.selected += 1;
         if self.gate.is_minded() {
             self.met.tell(Identity::of(&delivery.message));

@@ -1,0 +1,88 @@
+//! Going on with a run that was cut off: who still holds its queue, what of it has come back, and what is to become of it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    broker::Broker,
+    ops::dlq::{
+        Custody,
+        journal::{Header, Past},
+        session::{Error, Purpose, Session},
+    },
+};
+
+/// What becomes of messages of which nobody knows whether they are at their targets (`--in-doubt`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum InDoubt {
+    /// They stay, and stay in doubt.
+    #[default]
+    Hold,
+    /// They stay, as dead letters like any other.
+    Skip,
+    /// They are published, perhaps for the second time.
+    Replay,
+}
+
+/// A run that is gone on with.
+#[derive(Debug)]
+pub struct Resume {
+    /// What its journal says.
+    pub past: Past,
+    /// What becomes of what is in doubt.
+    pub in_doubt: InDoubt,
+}
+
+/// How long the lock of a process that has ended may outlive it, and what it held may be on its way back.
+const LONGEST: Duration = Duration::from_secs(30);
+/// How long a queue that gets nothing back is waited for.
+const STEADY: Duration = Duration::from_secs(6);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The runs whose work this is: the one that is gone on with, and those before it.
+pub(super) fn runs(header: &Header) -> Vec<String> {
+    std::iter::once(&header.run).chain(&header.resumes).cloned().collect()
+}
+
+/// How many messages are to be read at most. What had not been moved comes first where returns keep their places; elsewhere it may be
+/// anywhere.
+pub(super) fn set(session: &Session<'_>, past: &Past) -> u64 {
+    let begun = past.rest() + past.open_ones().filter(|open| open.safe).count() as u64;
+    if session.facts.custody.as_ref().is_some_and(Custody::rotates) { begun.max(session.facts.ready) } else { begun }
+}
+
+/// Opens the session, when the lock of the run that has ended is gone.
+///
+/// Whoever holds the lock of its journal knows that its process has ended; the broker may not have noticed yet.
+pub(super) async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Past) -> Result<Session<'a>, Error> {
+    let (runs, deadline) = (runs(&past.header), Instant::now() + LONGEST);
+    loop {
+        match Session::open(broker, purpose).await {
+            Err(Error::Busy { holder, .. })
+                if holder.run.as_ref().is_none_or(|run| runs.contains(run)) && Instant::now() < deadline =>
+            {
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Waits until the queue counts what the run had not moved, or counts no more for a while: others may have taken some.
+///
+/// Broker fact: what a process held that was killed comes back a moment after its connection has ended, on quorum queues of 3.10 one by
+/// one.
+pub(super) async fn has_come_back(session: &mut Session<'_>, expected: u64) {
+    let (began, mut steady) = (Instant::now(), Instant::now());
+    while let Some(ready) = session.ready().await {
+        if ready != session.facts.ready {
+            (session.facts.ready, steady) = (ready, Instant::now());
+        }
+        if ready >= expected || steady.elapsed() > STEADY || began.elapsed() > LONGEST {
+            return;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

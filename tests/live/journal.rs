@@ -1,0 +1,102 @@
+//! What a run writes down, and what it does where it cannot.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
+
+use serde_json::Value;
+
+use crate::support::{
+    live::broker,
+    run::{ended, program},
+};
+
+/// The lines of the only journal in a state folder.
+fn lines(state: &Path) -> Vec<Value> {
+    let mut found = fs::read_dir(state.join("runs")).expect("a folder of journals").flatten();
+    let journal = found.next().expect("a journal").path();
+    assert!(found.next().is_none(), "and no other");
+    let text = fs::read_to_string(journal).expect("its text");
+    text.lines().map(|line| serde_json::from_str(line).expect("one JSON object a line")).collect()
+}
+
+/// How many numbers the lines of that kind have.
+fn numbers(lines: &[Value], event: &str) -> u64 {
+    let ranges = lines.iter().filter(|line| line["event"] == event).filter_map(|line| line["n"].as_array());
+    ranges.flatten().map(|range| range[1].as_u64().unwrap_or(0) + 1 - range[0].as_u64().unwrap_or(0)).sum()
+}
+
+#[test]
+fn every_replay_keeps_a_journal_and_one_that_moves_nothing_keeps_none() {
+    let Some(live) = broker("journal") else { return };
+    live.pair("quorum", "work", "dead");
+    live.fill("work", 700);
+    live.reject_all("work", "dead");
+    live.fill("dead", 1);
+    let state = tempfile::tempdir().expect("a folder");
+    let run = |arguments: &[&str]| live.evbus(arguments).env("EVBUS_STATE_DIR", state.path()).done();
+    run(&["dlq", "replay", "dead", "--dry-run"]).ends_with(3);
+    assert!(!state.path().join("runs").exists(), "nothing is written where nothing is moved");
+    let summary = run(&["dlq", "replay", "dead", "--where", ".body.json.n >= 0", "--yes", "-o", "json"]).summary();
+    assert_eq!((&summary["replayed"], &summary["skipped"]), (&700.into(), &1.into()), "{summary}");
+    let lines = lines(state.path());
+    let begin = &lines[0];
+    assert_eq!((&begin["format"], &begin["run"]), (&"evbus.journal/1".into(), &summary["run"]), "{begin}");
+    assert_eq!((&begin["queue"], &begin["to"], &begin["set"]), (&"dead".into(), &"source".into(), &701.into()));
+    assert_eq!(begin["selectors"]["expression"], ".body.json.n >= 0");
+    let intents: usize = lines.iter().filter_map(|line| line["ids"].as_array()).map(Vec::len).sum();
+    assert_eq!((intents, numbers(&lines, "safe"), numbers(&lines, "gone")), (700, 700, 700));
+    let end = lines.last().expect("a last line");
+    assert_eq!(
+        (&end["event"], &end["replayed"], &end["complete"]),
+        (&"end".into(), &700.into(), &true.into()),
+        "{end}"
+    );
+}
+
+#[test]
+fn a_run_that_can_keep_no_journal_holds_nothing() {
+    let Some(live) = broker("no-journal") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", 3);
+    let state = tempfile::NamedTempFile::new().expect("a file, where a folder is wanted");
+    let replay = ["dlq", "replay", "dead", "--to", "queue:work", "--yes", "-o", "json"];
+    let done = live.evbus(&replay).env("EVBUS_STATE_DIR", state.path()).done().ends_with(1);
+    let error: Value = serde_json::from_str(done.err().trim()).expect("one error");
+    assert_eq!(error["error"]["code"], "no_journal", "{error}");
+    assert!(error["error"]["hint"].as_str().is_some_and(|hint| hint.contains("EVBUS_STATE_DIR")), "{error}");
+    assert!(live.drain("dead").iter().all(|delivery| !delivery.redelivered), "none was held");
+}
+
+#[test]
+fn a_disk_that_gets_full_stops_it_in_order() {
+    const COUNT: u32 = 3000;
+    let Some(live) = broker("journal-full") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", COUNT as usize);
+    let state = tempfile::tempdir().expect("a folder");
+    // No file of it may have more than 32 KiB: of the journal that is about 800 messages.
+    let limit = "trap '' XFSZ; ulimit -f 64; exec \"$PROGRAM\" dlq replay dead --to queue:work --yes -o json";
+    let mut command = std::process::Command::new("/bin/sh");
+    command.args(["-c", limit]).env_clear().env("PATH", "/usr/bin:/bin").env("PROGRAM", program());
+    command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
+    command.env("EVBUS_STATE_DIR", state.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = ended(command.spawn().expect("a shell"));
+    let last = |text: &[u8]| -> Value {
+        String::from_utf8_lossy(text)
+            .lines()
+            .last()
+            .and_then(|line| serde_json::from_str(line).ok())
+            .unwrap_or_default()
+    };
+    let (summary, error) = (last(&output.stdout), last(&output.stderr));
+    assert_eq!(output.status.code(), Some(3), "{summary} {error}");
+    assert_eq!(error["error"]["code"], "journal", "{error}");
+    let told = |key: &str| summary[key].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
+    let (arrived, left) = (live.ready("work"), live.ready("dead"));
+    assert!(told("replayed") > 0 && told("replayed") < COUNT, "{summary}");
+    assert_eq!((told("replayed") + left, told("left")), (COUNT, left), "what is called replayed is gone: {summary}");
+    assert_eq!((arrived, told("unknown")), (told("replayed"), 0), "nothing is in two places: {summary}");
+    let journal = lines(state.path());
+    assert!(numbers(&journal, "safe") >= u64::from(told("replayed")), "all of it was written down first");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&state.path().join("runs")), 0o700);
+}
