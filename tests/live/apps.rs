@@ -138,6 +138,9 @@ fn is_worked_off_once_it_is_mended(kind: &Kind) {
     app.send();
     live.until("what it failed on is dead", || live.ready(&dead) == 5);
     assert_eq!(app.done(), Vec::<String>::new());
+    let groups = live.evbus(&["dlq", "groups", &dead, "-o", "json"]).done().ends_with(0);
+    let found = groups.json().pop().unwrap_or_default()["groups"].clone();
+    assert_eq!((&found[0]["count"], &found[1]), (&json!(5), &json!(null)), "{}", groups.whole());
 
     fs::write(app.place.path().join("mended"), "").expect("it is mended");
     let done = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).done().ends_with(0);
