@@ -229,8 +229,8 @@ impl Grouping {
                 Dimension::Valid => self.judge.as_ref().map(|judge| traits.validity(judge).word().into()),
                 Dimension::Field => {
                     let answer = self.field.as_ref().map(|field| field.expression.first(traits));
-                    failed |= answer.as_ref().is_some_and(Option::is_none);
-                    answer.flatten().flatten().map(|value| value.to_string().into())
+                    failed |= answer.as_ref().is_some_and(Result::is_err);
+                    answer.and_then(Result::ok).flatten().map(|value| value.to_string().into())
                 }
             };
             found.map(|text| cut(&text).to_owned())

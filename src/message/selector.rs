@@ -157,6 +157,9 @@ pub struct Expression {
     filter: jaq_core::compile::Filter<jaq_core::Native<data::JustLut<Val>>>,
 }
 
+/// That an expression failed on a message.
+pub(super) struct Failed;
+
 /// What an expression may not do: read the environment or end the program.
 const FORBIDDEN: [&str; 5] = ["env", "halt", "halt_error", "input", "inputs"];
 
@@ -180,14 +183,18 @@ impl Expression {
 
     /// Whether it holds for a message: its first answer is neither false nor null. `None` where it failed.
     fn holds(&self, traits: &Traits<'_>) -> Option<bool> {
-        Some(!matches!(self.first(traits)?, None | Some(Val::Null | Val::Bool(false))))
+        let first = self.first(traits).ok()?;
+        Some(!matches!(first, None | Some(Val::Null | Val::Bool(false))))
     }
 
-    /// Its first answer for a message, if it has any. `None` where it failed.
-    pub(super) fn first(&self, traits: &Traits<'_>) -> Option<Option<Val>> {
-        let input = traits.record()?.clone();
+    /// Its first answer for a message, if it has any.
+    ///
+    /// # Errors
+    /// Where it failed.
+    pub(super) fn first(&self, traits: &Traits<'_>) -> Result<Option<Val>, Failed> {
+        let input = traits.record().ok_or(Failed)?.clone();
         let context = Ctx::<data::JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
-        self.filter.id.run((context, input)).map(unwrap_valr).next().transpose().ok()
+        self.filter.id.run((context, input)).map(unwrap_valr).next().transpose().map_err(|_| Failed)
     }
 }
 

@@ -53,7 +53,7 @@ fn masstransit_tells_where_it_was_and_what_was_skipped() {
         Some((Framework::MassTransit, Some("System.InvalidOperationException"), Some("no stock")))
     );
     assert_eq!(failure.as_ref().and_then(|failure| failure.queue), Some("orders"));
-    let at = failure.and_then(|failure| failure.failed_at).map(|at| at.as_second());
+    let at = failure.and_then(|failure| failure.failed_at).map(jiff::Timestamp::as_second);
     assert_eq!(at, Some(1_795_526_955));
     assert_eq!(
         told(&failed([("MT-Reason", "dead-letter")])),
@@ -72,7 +72,7 @@ fn nservicebus_tells_where_it_was() {
     assert_eq!(told(&message), Some((Framework::NServiceBus, Some("System.TimeoutException"), Some("too late"))));
     let failure = of(&message);
     assert_eq!(failure.as_ref().and_then(|failure| failure.queue), Some("Sales"));
-    assert_eq!(failure.and_then(|failure| failure.failed_at).map(|at| at.as_second()), Some(1_795_526_955));
+    assert_eq!(failure.and_then(|failure| failure.failed_at).map(jiff::Timestamp::as_second), Some(1_795_526_955));
 }
 
 #[test]

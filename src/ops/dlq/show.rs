@@ -124,5 +124,5 @@ pub async fn run(
     .await;
     buffer.drain(..).for_each(|message| listen(Event::Message(&message)));
     let Looked { depth, read, copied, rotated, cut, interrupted } = outcome?;
-    Ok(Report { depth, read, copied, rotated, cut, interrupted, ..report })
+    Ok(Report { read, depth, copied, rotated, cut, interrupted, ..report })
 }
