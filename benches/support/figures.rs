@@ -4,6 +4,7 @@
 pub type Failure = Box<dyn std::error::Error>;
 
 /// The middle one.
+#[allow(dead_code, reason = "each benchmark uses a part of it")]
 pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
