@@ -240,6 +240,7 @@ impl Deliveries {
     /// Asks at once, and comes when the broker has worked off every acknowledgement that was written before: a channel works in order.
     /// It may be waited for beside other work, and fails when the channel or connection ends first: what was acknowledged may be gone
     /// then, or still in the queue.
+    #[must_use = "nothing is known before it has come"]
     pub fn worked_off(&self) -> WorkedOff {
         let (channel, patience) = (self.channel.clone(), self.patience.clone());
         // Any answered method would do; this one means nothing to a channel that publishes nothing.

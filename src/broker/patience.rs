@@ -80,7 +80,7 @@ mod tests {
             for _ in 0..50 {
                 assert!(patience.answer(pending::<()>()).await.is_err());
             }
-            assert!(begun.elapsed() < Duration::from_millis(20 * 50), "it took {:?}", begun.elapsed());
+            assert!(begun.elapsed() < Duration::from_secs(1), "it took {:?}", begun.elapsed());
             assert_eq!(patience.answer(ready(1)).await.ok(), Some(1), "what is there is taken");
             let begun = std::time::Instant::now();
             assert!(patience.answer(pending::<()>()).await.is_err());

@@ -161,7 +161,9 @@ fn field(out: &mut Vec<u8>, value: &Field) {
         Field::Array(items) => {
             out.push(b'A');
             out.extend((items.len() as u64).to_be_bytes());
-            items.iter().for_each(|item| field(out, item));
+            for item in items {
+                field(out, item);
+            }
         }
         Field::Table(v) => {
             out.push(b'F');

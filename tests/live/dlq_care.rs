@@ -27,6 +27,7 @@ fn dead(live: &Live, kind: &str, count: usize) -> (String, String) {
 }
 
 /// Starts a replay, and waits until it pauses.
+#[allow(clippy::zombie_processes, reason = "whoever asked waits for it")]
 fn paused(live: &Live, queue: &str, flags: &[&str]) -> (Child, Value) {
     let mut child = live.evbus(&["dlq", "replay", queue, "--yes", "-o", "json"]).and(flags).start();
     let mut lines = BufReader::new(child.stdout.as_mut().expect("its stdout"));

@@ -30,7 +30,7 @@ fn queues(live: &Live) -> [lapin::Consumer; 2] {
     live.queue("plain", &[("x-queue-type", json!("classic"))]);
     live.queue("limited", &[quorum.clone(), ("x-delivery-limit", json!(3))]);
     live.queue("full", &[quorum.clone(), ("x-delivery-limit", json!(3)), ("x-max-length", json!(5))]);
-    live.queue("by-policy", &[quorum.clone()]);
+    live.queue("by-policy", std::slice::from_ref(&quorum));
     live.queue("single", &[quorum, ("x-single-active-consumer", json!(true))]);
     live.queue("alone", &[]);
     live.queue("stream", &[("x-queue-type", json!("stream"))]);

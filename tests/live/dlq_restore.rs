@@ -64,7 +64,7 @@ fn any_subset_goes_back_to_where_it_was_or_to_where_it_is_wanted() {
     live.wait(live.channel.exchange_declare(
         "nowhere".into(),
         lapin::ExchangeKind::Direct,
-        Default::default(),
+        lapin::options::ExchangeDeclareOptions::default(),
         FieldTable::default(),
     ))
     .expect("an exchange");

@@ -257,7 +257,7 @@ mod tests {
         }
         let least = json!({"x-delayed-retry-type": "all", "x-delayed-retry-min": 1500});
         assert_eq!(queue(new, &least, &json!({})).delay, Some(1500));
-        assert!(!queue(new, &json!({"x-delayed-retry-type": "failed"}), &json!({})).delay.is_some());
+        assert!(queue(new, &json!({"x-delayed-retry-type": "failed"}), &json!({})).delay.is_none());
     }
 
     #[test]

@@ -241,7 +241,7 @@ enum Out<'a, G> {
         bytes: usize,
     },
     Lines {
-        lines: Lines,
+        lines: Box<Lines>,
         give: &'a mut G,
         closed: bool,
     },
@@ -255,7 +255,7 @@ impl<'a, G: FnMut(&[u8]) -> bool> Out<'a, G> {
                 Out::File { path, archive: Box::new(archive), bytes: 0 }
             }
             None => {
-                let lines = Lines::of(origin);
+                let lines = Box::new(Lines::of(origin));
                 let closed = !give(lines.line());
                 Out::Lines { lines, give, closed }
             }

@@ -210,5 +210,7 @@ impl Course {
 fn print(rows: &[String]) {
     eprintln!("| fault | queue | exit | replayed | unknown | stayed | left | lost | in both places |");
     eprintln!("|---|---|---|---|---|---|---|---|---|");
-    rows.iter().for_each(|row| eprintln!("{row}"));
+    for row in rows {
+        eprintln!("{row}");
+    }
 }

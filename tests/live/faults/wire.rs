@@ -51,7 +51,9 @@ fn whatever_happens_to_the_queues_nothing_is_lost_and_what_is_said_is_true() {
         let mut course = Course::set_out(&live, "target deleted", kind, &[]);
         // Quorum queues of 3.10 never confirm what they were about to take when they were deleted.
         course.under_way(&live, course.replay(&live, &["--timeout", "5s"]));
-        let arrived = live.wait(live.channel.queue_delete(course.work.as_str().into(), Default::default()));
+        let arrived = live.wait(
+            live.channel.queue_delete(course.work.as_str().into(), lapin::options::QueueDeleteOptions::default()),
+        );
         course.wire.release();
         let done = course.ended();
         let truth = Truth { errors: &["", "timeout"], target_is_gone: true, ..CUT_OFF };

@@ -207,7 +207,9 @@ mod tests {
             Entry::End(End { replayed: 2, complete: true, ..End::default() }),
         ];
         let mut text = Vec::new();
-        entries.iter().for_each(|entry| write(&mut text, entry));
+        for entry in &entries {
+            write(&mut text, entry);
+        }
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         assert_eq!(lines.len(), entries.len(), "a line each, whatever is in it");
         let read: Vec<_> = lines.into_iter().map(read).collect();

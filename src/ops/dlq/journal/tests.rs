@@ -60,7 +60,7 @@ async fn what_is_open_is_known_whatever_the_last_line_was() -> Result<(), Error>
     for torn in ["", "{", "{\"event\":\"gone\",\"n\":[[2,2", "\0\0\0"] {
         let path = file(state.path(), "r1").expect("an id");
         let mut whole = std::fs::OpenOptions::new().append(true).open(&path).expect("a journal");
-        let length = whole.metadata().map(|found| found.len()).unwrap_or(0);
+        let length = whole.metadata().map_or(0, |found| found.len());
         whole.write_all(torn.as_bytes()).expect("it is written");
         let past = Past::open(state.path(), "r1")?;
         let open: Vec<_> = past.open_ones().map(|open| (open.identity, open.safe)).collect();

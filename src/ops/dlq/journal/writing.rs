@@ -390,7 +390,7 @@ mod tests {
         let top = tempfile::tempdir().expect("a folder");
         let state = top.path().join("new");
         let journal = Journal::create(&state, &header("r1"))?;
-        let mode = |path: &Path| std::fs::metadata(path).map(|found| found.permissions().mode() & 0o777).unwrap_or(0);
+        let mode = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.permissions().mode() & 0o777);
         assert_eq!((mode(&state), mode(&state.join("runs")), mode(journal.path())), (0o700, 0o700, 0o600));
         Ok(())
     }
