@@ -92,7 +92,7 @@ enum Only {
 impl Selection {
     /// The same, as it was meant at that moment.
     #[must_use]
-    pub fn as_of(self, moment: jiff::Timestamp) -> Selection {
+    pub fn meant_at(self, moment: jiff::Timestamp) -> Selection {
         Selection { as_of: Some(moment), ..self }
     }
 

@@ -93,7 +93,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let resume = args.resuming.past(args.queue.as_deref(), context)?;
     let queue =
         resume.as_ref().map_or(args.queue.clone(), |resume| Some(resume.past.header.queue.clone())).unwrap_or_default();
-    let to = resume.as_ref().map_or(Ok(args.to.clone()), |resume| args.to_of(&resume.past.header))?;
+    let to = resume.as_ref().map_or(Ok(args.to.clone()), |resume| to_of(&resume.past.header))?;
     args.care.check(&queue, &to)?;
     let broker = match &resume {
         Some(Resume { past, .. }) => resuming::broker(past, context)?,
@@ -193,11 +193,6 @@ impl Args {
         Ok(request)
     }
 
-    /// Where the messages of a run go.
-    fn to_of(&self, header: &Header) -> Result<To, Failure> {
-        to(&header.to).map_err(|_| unknown(header, "where messages go"))
-    }
-
     /// What the journal of a run says of what was typed.
     fn resumed(&self, resume: Resume, to: To, context: &Context) -> Result<Request, Failure> {
         let header = &resume.past.header;
@@ -215,7 +210,7 @@ impl Args {
             queue: header.queue.clone(),
             to,
             limit: header.limit.map(|limit| limit.saturating_sub(resume.past.safe)),
-            selector: selection.as_of(as_of).selector(context)?,
+            selector: selection.meant_at(as_of).selector(context)?,
             rules: travel.rules()?,
             journal: Some(Wanted {
                 state: context.settings.state_folder()?,
@@ -256,6 +251,11 @@ impl Args {
 
 /// What a journal says of messages that were marked or edited.
 const BY_HAND: &str = "by_hand";
+
+/// Where the messages of a run go.
+fn to_of(header: &Header) -> Result<To, Failure> {
+    to(&header.to).map_err(|_| unknown(header, "where messages go"))
+}
 
 /// A journal that cannot be understood.
 fn unknown(header: &Header, what: &str) -> Failure {

@@ -21,9 +21,11 @@ impl Replacing<'_> {
             let causes: String = causes.map(|cause| format!(": {cause}")).collect();
             Undone::Kept(format!("messages of {queue} could not be moved: {error}{causes}"))
         };
-        let replay = prepare(self.apply.broker, queue, way, &self.apply.request.owner).await.map_err(failed)?;
+        // A run is large, and all that replaces queues would be with it.
+        let preparing = Box::pin(prepare(self.apply.broker, queue, way, &self.apply.request.owner));
+        let replay = Box::new(preparing.await.map_err(failed)?);
         if replay.is_at_stake() && !self.has_dead_letters().await? {
-            replay.leave().await.map_err(failed)?;
+            Box::pin(replay.leave()).await.map_err(failed)?;
             return Err(Undone::Kept(format!(
                 "messages of {queue} have a limit of deliveries that cannot be lifted for the time: whoever kills evbus spends one, and what has none left goes nowhere. Give {queue} a dead letter exchange by a policy, or let it be read empty (--wait)"
             )));
