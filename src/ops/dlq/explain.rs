@@ -1,9 +1,10 @@
 //! Which way would a run take on a queue, and why? Nothing is held for the answer, and nothing is changed.
 
 use super::{
+    Error,
     intent::Intent,
     probe,
-    session::{Error, Facts, Learnt},
+    session::{Facts, Learnt},
     terms::{Closed, Decision, Way},
 };
 use crate::{

@@ -4,12 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Custody,
+    Custody, Error,
     archive::{Archive, Lines, Origin},
     intent::{Intent, Scope},
     reading::{Hold, Reading},
     saver::Saver,
-    session::{Assumption, Error, Purpose, Save, Session},
+    session::{Assumption, Purpose, Save, Session},
     terms::Wish,
 };
 use crate::{

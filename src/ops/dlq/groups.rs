@@ -5,9 +5,10 @@ use std::{collections::HashMap, ops::ControlFlow};
 use serde_json::{Map, Value};
 
 use super::{
+    Error,
     intent::{Intent, Scope},
     look::{self, CAREFUL, Looked, Notice, Step},
-    session::{Assumption, Error, Purpose, Save},
+    session::{Assumption, Purpose, Save},
     terms::Wish,
 };
 use crate::{

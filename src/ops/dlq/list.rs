@@ -6,7 +6,7 @@ use super::{
     intent::{Intent, Scope},
     look::{self, CAREFUL, Notice, Step},
     routes,
-    session::{self, Purpose, Save},
+    session::{Purpose, Save},
     terms::Wish,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub enum Event<'a> {
     /// Something to know of that queue.
     Notice(&'a str, Notice<'a>),
     /// That queue cannot be looked at.
-    Refused(&'a str, session::Error),
+    Refused(&'a str, super::Error),
 }
 
 /// What was found.

@@ -5,11 +5,12 @@
 use std::ops::ControlFlow;
 
 use super::{
+    Error,
     guard::Guard,
     intent::Intent,
     reading::{Hold, Reading},
     saver::Saver,
-    session::{Error, Session},
+    session::Session,
     terms::Terms,
 };
 use crate::{

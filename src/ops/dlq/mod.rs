@@ -2,6 +2,7 @@
 
 pub mod archive;
 mod custody;
+mod error;
 pub mod explain;
 pub mod export;
 pub mod groups;
@@ -26,11 +27,12 @@ mod target;
 mod terms;
 
 pub use custody::{Custody, Kind, Return};
+pub use error::Error;
 pub use intent::{Intent, Scope};
 pub use look::Notice;
 pub use marks::Marks;
 pub use probe::may_publish;
-pub use session::{Assumption, Error, Facts, Save};
+pub use session::{Assumption, Facts, Save};
 pub use target::{Address, To};
 pub use terms::{Closed, Cut, Decision, Way};
 

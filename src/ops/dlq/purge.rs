@@ -4,13 +4,14 @@
 use std::path::PathBuf;
 
 use super::{
+    Error,
     archive::{Archive, Origin},
     intent::{Intent, Scope},
     marks::Marks,
     reading::{Hold, Reading},
     run::{Event, Line, Outcome, Report},
     saver::Saver,
-    session::{Assumption, Error, Purpose, Save, Session},
+    session::{Assumption, Purpose, Save, Session},
     terms::Wish,
 };
 use crate::{

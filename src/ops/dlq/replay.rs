@@ -15,6 +15,7 @@ use moving::{Again, Moving};
 pub use resuming::{InDoubt, Resume};
 
 use super::{
+    Error,
     archive::{Archive, Origin},
     intent::{Intent, Scope},
     journal::{Header, Journal, Wanted},
@@ -22,7 +23,7 @@ use super::{
     probe,
     reading::Hold,
     run::{Event, Report},
-    session::{self, Assumption, Error, Purpose, Save, Session},
+    session::{self, Assumption, Purpose, Save, Session},
     target::{Address, Targets, To},
     terms::Wish,
 };

@@ -13,12 +13,12 @@ use putting::Putting;
 use survey::Survey;
 
 use super::{
-    Address,
+    Address, Error,
     archive::{Header, Reader},
     probe::may_write,
     replay::Row,
     run::{Event, Report},
-    session::{Error, known, nearest_queue},
+    session::{known, nearest_queue},
     target::{Standing, Targets, To},
 };
 use crate::{

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use super::{
+    Error,
     intent::{Intent, Scope},
     look::{self, CAREFUL, Looked, Notice, Step},
-    session::{Assumption, Error, Purpose, Save},
+    session::{Assumption, Purpose, Save},
     terms::Wish,
 };
 use crate::{

@@ -4,11 +4,11 @@
 //! takes the first that is open; `--explain` asks of each whether it is, and tries none.
 
 use super::{
-    Facts,
+    Error, Facts,
     guard::Guard,
     probe,
     reading::Hold,
-    session::{Error, Save, Session},
+    session::{Save, Session},
 };
 
 /// How a run would hold its messages.

@@ -11,6 +11,7 @@ mod restore;
 pub mod run;
 pub mod runs;
 pub mod show;
+mod summary;
 
 use super::counted;
 use crate::{ops::dlq::Notice, terminal::Terminal};

@@ -7,6 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::summary::{go_on, line_json, summary_json, summary_lines, word};
+
 use crate::{
     broker::Identity,
     exit::Exit,
@@ -15,13 +17,8 @@ use crate::{
         Address, Error,
         run::{Event, Line, Outcome, Report},
     },
-    terminal::{Consent, Progress, Terminal, word as word_of_shell},
-    views::{
-        counted,
-        dlq::{known, saved},
-        table::{Table, count},
-        undecided,
-    },
+    terminal::{Consent, Progress, Terminal},
+    views::{counted, dlq::saved, table::Table, undecided},
 };
 
 /// Which command runs.
@@ -46,7 +43,7 @@ impl Verb {
     }
 
     /// What it has done to a message.
-    fn done(self) -> &'static str {
+    pub(super) fn done(self) -> &'static str {
         match self {
             Verb::Replay => "replayed",
             Verb::Purge => "removed",
@@ -292,14 +289,6 @@ impl<'a> View<'a> {
     }
 }
 
-/// How to go on with a run that has left something to do.
-fn go_on(report: &Report) -> Option<String> {
-    let open = report.unknown + report.in_doubt;
-    report.journal.as_ref().filter(|_| report.stopped.is_some() || report.interrupted || open > 0)?;
-    let way = if open > 0 { ", with --in-doubt for what may be at its target already" } else { "" };
-    Some(format!("evbus dlq replay --resume {} goes on with it{way}", report.run))
-}
-
 /// That nothing is selected, of so many that were looked at.
 pub(super) fn none_selected(read: u64) -> String {
     if read == 1 {
@@ -307,85 +296,6 @@ pub(super) fn none_selected(read: u64) -> String {
     } else {
         format!("none of the {read} messages is selected")
     }
-}
-
-fn word(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Replayed => "replayed",
-        Outcome::WouldReplay => "would_replay",
-        Outcome::Parked => "parked",
-        Outcome::WouldPark => "would_park",
-        Outcome::Removed => "removed",
-        Outcome::WouldRemove => "would_remove",
-        Outcome::Skipped(_) => "skipped",
-        Outcome::Returned(_) => "returned",
-        Outcome::Refused => "refused",
-        Outcome::Unknown(_) => "unknown",
-        Outcome::InDoubt(_) => "in_doubt",
-    }
-}
-
-fn line_json(line: &Line) -> Value {
-    let target = line.target.as_ref().map(ToString::to_string);
-    let mut value =
-        json!({ "event": word(&line.outcome), "seq": line.seq, "message_id": line.message_id, "target": target });
-    if let Outcome::Skipped(why) | Outcome::Returned(why) | Outcome::Unknown(why) | Outcome::InDoubt(why) =
-        &line.outcome
-    {
-        value["because"] = json!(why);
-    }
-    value
-}
-
-fn summary_json(report: &Report) -> Value {
-    json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
-        "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
-        "refused": report.refused, "unknown": report.unknown, "in_doubt": report.in_doubt, "missing": report.missing,
-        "left": report.left, "archive": report.archive, "undo": undo(report), "parked": report.parked,
-        "bounced": report.bounced, "saved": report.saved, "journal": report.journal, "resumes": report.resumes,
-        "dry_run": report.dry_run, "interrupted": report.interrupted })
-}
-
-/// The command that puts back what was removed.
-fn undo(report: &Report) -> Option<String> {
-    let path = report.archive.as_ref().filter(|_| report.removed > 0)?;
-    Some(format!("evbus dlq restore {}", word_of_shell(&path.to_string_lossy())))
-}
-
-fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
-    let would = if report.dry_run { "would be " } else { "" };
-    let removed_beside = if verb == Verb::Replay { report.removed } else { 0 };
-    let mut line = format!("{} {would}{}", report.done() - report.parked - removed_beside, verb.done());
-    if removed_beside > 0 {
-        line.push_str(&format!(", {removed_beside} removed that had been replayed"));
-    }
-    for (count, word) in [
-        (report.parked, "parked"),
-        (report.skipped, "skipped"),
-        (report.returned, "returned"),
-        (report.refused, "refused"),
-        (report.unknown, "unknown"),
-        (report.in_doubt, "in doubt"),
-    ] {
-        if count > 0 {
-            line.push_str(&format!(", {count} {word}"));
-        }
-    }
-    if report.missing > 0 {
-        line.push_str(&format!(", {} not there any more", report.missing));
-    }
-    if verb != Verb::Restore {
-        line.push_str(&format!(", {} left in the queue", count(report.left)));
-    }
-    let mut lines = vec![line];
-    if let Some(path) = report.archive.as_ref().filter(|_| report.done() > 0) {
-        lines.push(format!("kept in {}", path.display()));
-        lines.extend(undo(report).map(|command| format!("undo: {command}")));
-    }
-    if report.interrupted {
-        lines.push("interrupted: what was on its way is settled, the rest is where it was".to_owned());
-    }
-    lines
 }
 
 /// What a dry run found, over the whole set: as lines of data, by target.

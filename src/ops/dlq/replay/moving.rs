@@ -29,12 +29,12 @@ use crate::{
     interrupt::Interrupt,
     message::{Identity, Message},
     ops::dlq::{
+        Error,
         journal::Journal,
         marks::Marks,
         reading::Reading,
         run::{Event, Line, Outcome, Report},
         saver::Saver,
-        session::Error,
         target::{Address, Targets},
     },
 };

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 use crate::{
     broker::Broker,
     ops::dlq::{
-        Custody,
+        Custody, Error,
         journal::{Header, Past},
-        session::{Error, Purpose, Session},
+        session::{Purpose, Session},
     },
 };
 

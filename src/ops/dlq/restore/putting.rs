@@ -13,9 +13,9 @@ use crate::{
     interrupt::Interrupt,
     message::{Message, travel},
     ops::dlq::{
+        Error,
         archive::{Damage, Reader},
         run::{Event, Line, Outcome, Report},
-        session::Error,
         target::{self, Address, Standing, Targets, To},
     },
 };

@@ -5,11 +5,11 @@ use crate::{
     broker::Delivery,
     message::{Identity, Message, travel},
     ops::dlq::{
+        Error,
         journal::{Known, Past, Verdict},
         reading::Reading,
         replay::resuming::{self, InDoubt},
         run::{Event, Outcome},
-        session::Error,
         target,
     },
 };

@@ -6,11 +6,11 @@ use super::{Moving, Part};
 use crate::{
     broker::Delivery,
     ops::dlq::{
-        Custody,
+        Custody, Error,
         reading::{Hold, Reading},
         replay::{FIRST_BYTES, Preflight, Row, care::Destination},
         run::Event,
-        session::{Error, known},
+        session::known,
         target::{Address, Standing},
     },
 };

@@ -11,10 +11,10 @@ use crate::{
     duration,
     message::{Identity, Message, travel},
     ops::dlq::{
+        Error,
         reading::{Hold, Reading},
         replay::care::Canary,
         run::Event,
-        session::Error,
     },
 };
 

@@ -10,10 +10,10 @@ use super::{
 use crate::{
     broker::{self, Deliveries, Fate},
     ops::dlq::{
+        Error,
         journal::{self, End},
         reading::Reading,
         run::{Event, Line, Outcome},
-        session::Error,
         target::Standing,
     },
 };

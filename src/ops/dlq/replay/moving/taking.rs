@@ -5,10 +5,10 @@ use crate::{
     broker::{Delivery, Letter},
     message::{Identity, Message, travel},
     ops::dlq::{
+        Error,
         reading::Reading,
         replay::care::Destination,
         run::{Event, Outcome},
-        session::Error,
         target::{Address, Standing, To},
     },
 };

@@ -12,10 +12,10 @@ use crate::{
     broker::{self, Deliveries, Letter},
     message::Identity,
     ops::dlq::{
+        Error,
         journal::{self, Journal, Mark},
         reading::{Hold, Reading},
         run::Event,
-        session::Error,
         target::Address,
     },
 };
