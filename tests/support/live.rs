@@ -2,7 +2,10 @@
 
 pub mod handler;
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use evbus::sandbox::{self, Options, Sandbox};
 use futures_util::future::try_join_all;
@@ -139,7 +142,7 @@ impl Live {
     /// # Panics
     /// When it does not come back.
     pub fn reconnect(&mut self, queue: &str) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(90);
+        let deadline = Instant::now() + Duration::from_secs(90);
         let address = self.url();
         let attempt = async || -> lapin::Result<(Connection, Channel)> {
             let connection = Connection::connect(&address, ConnectionProperties::default()).await?;
@@ -155,11 +158,7 @@ impl Live {
                 (self.connection, self.channel) = (connection, channel);
                 return;
             }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "the broker does not come back: {:?}",
-                tried.map(Result::err)
-            );
+            assert!(Instant::now() < deadline, "the broker does not come back: {:?}", tried.map(Result::err));
             std::thread::sleep(Duration::from_millis(100));
         }
     }
@@ -276,15 +275,22 @@ impl Live {
         self.until("the dead letters are there", || self.ready(dlq) == before + all);
     }
 
-    /// How many messages of a queue are ready.
+    /// How many messages of a queue are ready. Broker fact: a quorum queue that is too busy to answer within a quarter of a second says that
+    /// it holds none; such an answer is asked for again.
     pub fn ready(&self, queue: &str) -> u32 {
         self.wait(async {
             let channel = self.connection.create_channel().await.expect("a channel");
             let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let found = channel.queue_declare(ShortString::from(queue), options, FieldTable::default()).await;
-            let found = found.expect("the queue is there");
+            let ready = loop {
+                let asked = Instant::now();
+                let found = channel.queue_declare(ShortString::from(queue), options, FieldTable::default()).await;
+                let ready = found.expect("the queue is there").message_count();
+                if ready > 0 || asked.elapsed() < Duration::from_millis(200) {
+                    break ready;
+                }
+            };
             let _ = channel.close(200, "done".into()).await;
-            found.message_count()
+            ready
         })
     }
 
@@ -344,10 +350,10 @@ impl Live {
     #[track_caller]
     #[allow(clippy::unused_self, reason = "it reads as a question to the broker, as the others do")]
     pub fn until(&self, what: &str, mut ask: impl FnMut() -> bool) {
-        let deadline = std::time::Instant::now() + Duration::from_secs(120);
+        let deadline = Instant::now() + Duration::from_secs(120);
         loop {
             // What one question does may itself take long: there is one more after the deadline.
-            let is_last = std::time::Instant::now() > deadline;
+            let is_last = Instant::now() > deadline;
             if ask() {
                 return;
             }

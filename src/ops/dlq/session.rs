@@ -106,6 +106,13 @@ pub struct Purpose<'a> {
     pub locks: bool,
 }
 
+/// How often a quorum queue that says it is empty is asked again, and how long after.
+///
+/// Broker fact (source of 3.10 to 4.3, `rabbit_quorum_queue:stat/2`): where the leader does not answer within a quarter of a second, because
+/// the broker is busy or a leader is being elected, the answer to a passive declare is that there are no messages and no consumers.
+const SILENT_TIMES: u32 = 3;
+const SILENT_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// What could be learnt of a queue, before anything is locked or held.
 pub struct Learnt {
     /// The connection that asked.
@@ -124,13 +131,22 @@ impl Learnt {
     pub async fn of(broker: &Broker, purpose: Purpose<'_>) -> Result<Learnt, Error> {
         let consuming = broker.connect(purpose.command).await?;
         let queue = purpose.queue;
-        let Some(passive) = consuming.look_up(queue).await? else {
+        let Some(mut passive) = consuming.look_up(queue).await? else {
             let nearest = nearest_queue(broker, queue).await;
             return Err(Error::NoQueue { queue: queue.to_owned(), nearest });
         };
+        let told = known(broker, queue, consuming.version()).await;
+        let may_be_silent = told.as_ref().map_or(true, |(custody, _)| custody.kind == Kind::Quorum);
+        for _ in 0..SILENT_TIMES {
+            if passive.ready > 0 || !may_be_silent {
+                break;
+            }
+            tokio::time::sleep(SILENT_PAUSE).await;
+            passive = consuming.look_up(queue).await?.unwrap_or(passive);
+        }
         let mut facts = Facts { ready: passive.ready.into(), consumers: passive.consumers.into(), ..Facts::default() };
         let mut blind = None;
-        match (known(broker, queue, consuming.version()).await, purpose.assume) {
+        match (told, purpose.assume) {
             (Ok((custody, found)), _) => {
                 facts.exclusive =
                     custody.kind == Kind::Classic && facts.consumers > 0 && found.exclusive_consumer.is_some();

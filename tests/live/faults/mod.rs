@@ -96,11 +96,11 @@ impl Course {
         let child = run.start();
         let process = child.id();
         let running = self.run.insert(Running { process, done: thread::spawn(|| Done::of(child)) });
-        live.until("it is under way", || {
-            let ended = running.done.is_finished();
-            assert!(self.wire.is_held() || !ended, "{}: it ended too early", self.scene);
-            self.wire.is_held()
-        });
+        live.until("it is under way", || self.wire.is_held() || running.done.is_finished());
+        if !self.wire.is_held() {
+            let done = self.ended();
+            panic!("{}: it ended too early\n{}", self.scene, done.whole());
+        }
         let arrived = live.ready(&self.work);
         assert!(arrived > 0 && arrived < COUNT, "{}: {arrived} have arrived", self.scene);
     }
