@@ -192,7 +192,11 @@ impl Journal {
     /// # Errors
     /// As [`Journal::push`].
     pub async fn synced(&mut self) -> Result<(), Error> {
+        let before = self.durable;
         self.push()?;
+        if self.durable > before {
+            return Ok(());
+        }
         let Some(syncing) = &mut self.syncing else { return std::future::pending().await };
         let done = (&mut syncing.task).await;
         self.arrived(done.map_err(io::Error::other).flatten());

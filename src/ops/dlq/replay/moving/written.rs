@@ -139,8 +139,14 @@ impl Written {
         matches!(tokio::time::timeout(patience, words).await, Ok(Ok(())))
     }
 
-    /// Waits until the disk has something; for ever where nothing is on its way there. May be dropped while it waits.
+    /// Waits until the disk has something that was waited for; for ever where nothing is on its way there. May be dropped while it waits.
     pub(super) async fn synced(&mut self) -> Result<(), journal::Error> {
+        // The disk may have said so while something else was asked for, and does not say it again.
+        let mut marks =
+            self.staged.front().map(|(mark, ..)| mark).into_iter().chain(self.proven.front().map(|(mark, _)| mark));
+        if marks.any(|mark| self.has(*mark)) {
+            return Ok(());
+        }
         match &mut self.journal {
             Some(journal) => journal.synced().await,
             None => std::future::pending().await,
