@@ -197,10 +197,12 @@ impl<'a> Replay<'a> {
         if let Some(policy) = &terms.guarded {
             listen(Event::Guarded(policy));
         }
+        let (Hold::Undecided(most) | Hold::AtStake(most)) = terms.hold;
+        let window = u64::from(most);
         let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| match &resume {
-            None => Journal::create(&wanted.state, &header(&session, &request, wanted, set)),
+            None => Journal::create(&wanted.state, &Header { window, ..header(&session, &request, wanted, set) }),
             Some(Resume { past, .. }) => {
-                let header = header(&session, &request, wanted, past.rest());
+                let header = Header { window, ..header(&session, &request, wanted, past.rest()) };
                 past.next(&wanted.state, &Header { resumes: resuming::runs(&past.header), ..header })
             }
         });
@@ -373,6 +375,7 @@ fn header(session: &Session<'_>, request: &Request, wanted: &Wanted, set: u64) -
         selectors: wanted.selectors.clone(),
         travel: wanted.travel.clone(),
         limit: request.limit,
+        window: 0,
         set,
         as_of: wanted.as_of.clone().unwrap_or_else(super::journal::now),
         started_at: super::journal::now(),

@@ -34,6 +34,9 @@ pub struct Header {
     pub limit: Option<u64>,
     /// How many messages of the queue it may look at, those not counted that are safe already.
     pub set: u64,
+    /// How many messages may be open at once; 0 is unknown.
+    #[serde(default)]
+    pub window: u64,
     /// RFC 3339, UTC.
     pub started_at: String,
     /// The moment that the selectors refer to, RFC 3339, UTC: when the first of the runs began.
@@ -76,6 +79,7 @@ pub(super) enum Entry {
     Safe(Vec<(u64, u64)>),
     Gone(Vec<(u64, u64)>),
     Stays(Vec<(u64, u64)>),
+    Left(Vec<Identity>),
     Resumed { by: String },
     End(End),
 }
@@ -122,6 +126,7 @@ enum Written {
     Safe { n: Vec<(u64, u64)> },
     Gone { n: Vec<(u64, u64)> },
     Stays { n: Vec<(u64, u64)> },
+    Left { ids: Vec<String> },
     Resumed { by: String },
     End(End),
 }
@@ -139,6 +144,7 @@ pub(super) fn write(out: &mut Vec<u8>, entry: &Entry) {
         Entry::Safe(n) => Written::Safe { n },
         Entry::Gone(n) => Written::Gone { n },
         Entry::Stays(n) => Written::Stays { n },
+        Entry::Left(identities) => Written::Left { ids: identities.iter().map(ToString::to_string).collect() },
         Entry::Resumed { by } => Written::Resumed { by },
         Entry::End(end) => Written::End(end),
     };
@@ -171,6 +177,7 @@ pub(super) fn read(line: &[u8]) -> Result<Entry, String> {
         Written::Safe { n } => Entry::Safe(ranges(n)?),
         Written::Gone { n } => Entry::Gone(ranges(n)?),
         Written::Stays { n } => Entry::Stays(ranges(n)?),
+        Written::Left { ids } => Entry::Left(ids.iter().map(identity).collect::<Result<_, _>>()?),
         Written::Resumed { by } => Entry::Resumed { by },
         Written::End(end) => Entry::End(end),
     })
@@ -203,6 +210,7 @@ mod tests {
             Entry::Safe(vec![(2, 3)]),
             Entry::Gone(vec![(1, 1), (3, 3)]),
             Entry::Stays(vec![]),
+            Entry::Left(vec![identity]),
             Entry::Resumed { by: "r2".to_owned() },
             Entry::End(End { replayed: 2, complete: true, ..End::default() }),
         ];

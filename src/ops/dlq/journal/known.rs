@@ -12,6 +12,8 @@ pub enum Verdict {
     New,
     /// It is at its target: its number.
     Safe(u64),
+    /// It was gone, and has come back.
+    Back,
     /// It may be at its target: its number, and whether it counts to the set.
     Doubtful(u64, bool),
 }
@@ -20,6 +22,8 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Known {
     classes: HashMap<Identity, Class>,
+    /// The last that were gone, and how many are equal.
+    gone: HashMap<Identity, usize>,
 }
 
 /// Messages that are equal in everything.
@@ -41,7 +45,11 @@ impl Known {
             class.has_twins |= !class.open.is_empty();
             class.open.push((number, open.safe, !open.safe));
         }
-        Known { classes }
+        let mut gone: HashMap<Identity, usize> = HashMap::new();
+        for identity in past.last_gone() {
+            *gone.entry(*identity).or_default() += 1;
+        }
+        Known { classes, gone }
     }
 
     /// How many are not found yet that are not safe: they have to be somewhere.
@@ -76,6 +84,8 @@ impl Known {
         for (identity, count) in seen {
             if let Some(class) = self.classes.get_mut(&identity) {
                 class.has_twins |= count > class.open.len();
+            } else if count > 1 {
+                self.gone.remove(&identity);
             }
         }
     }
@@ -86,15 +96,22 @@ impl Known {
         if let Some(class) = self.classes.get_mut(&identity) {
             class.open.pop();
         }
+        if verdict == Verdict::Back {
+            self.gone.remove(&identity);
+        }
         verdict
     }
 
     /// The same, without having found it.
     #[must_use]
     pub fn peek(&self, message: &Message, identity: Identity) -> Verdict {
-        let Some(class) = self.classes.get(&identity) else { return Verdict::New };
-        let Some((number, safe, counts)) = class.open.last().copied() else { return Verdict::New };
         let has_id = message.properties.message_id.as_deref().is_some_and(|id| !id.is_empty());
-        if safe && has_id && !class.has_twins { Verdict::Safe(number) } else { Verdict::Doubtful(number, counts) }
+        let open = self.classes.get(&identity).and_then(|class| Some((class, *class.open.last()?)));
+        match open {
+            Some((class, (number, true, _))) if has_id && !class.has_twins => Verdict::Safe(number),
+            Some((_, (number, _, counts))) => Verdict::Doubtful(number, counts),
+            None if has_id && self.gone.get(&identity) == Some(&1) => Verdict::Back,
+            None => Verdict::New,
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | `begin` | which run over which queue, what for | before anything is held |
 //! | `carried` | an unsettled message of the run that this one goes on with | before anything is held |
+//! | `left` | messages that were the last ones to go in that run: one may be back | before anything is held |
 //! | `target` | a place that messages go to, and its number | with the first intent |
 //! | `intent` | these messages are about to be published | before any of them is |
 //! | `safe` | they are confirmed, not returned, and their target has them | before the originals are acknowledged |
@@ -18,6 +19,9 @@
 //! So whatever moment a run is killed at: what has no intent was never published; what is safe is at its target, and has to be removed
 //! where it is still in its queue; what has an intent alone is in its queue, and nobody knows whether it is at its target too. A line that
 //! was cut off by the end of its writer counts as not written.
+//!
+//! That an acknowledgement was worked off is what the broker's channel says. Broker fact (4.0, seen under load): a quorum queue may not
+//! have it yet, and forgets it with the connection. So the last that are gone are remembered as well, twice as many as may be open at once.
 //!
 //! The file is locked as long as its run lasts: two that would go on with it exclude each other.
 

@@ -1,7 +1,7 @@
 //! What a journal says of a run that is over, or was cut off: what it had begun with, and how far it had come.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Write},
     path::{Path, PathBuf},
@@ -43,12 +43,24 @@ pub struct Past {
     pub safe: u64,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
+    /// The last that are gone.
+    gone: VecDeque<Identity>,
     /// The number of the last message.
     last: u64,
     /// The file, locked as long as this lives, and how much of it is whole.
     file: File,
     path: PathBuf,
     whole: u64,
+}
+
+/// How many messages that are gone are remembered where nobody says how many may be open.
+const REMEMBERED: usize = 6000;
+
+/// What a run takes over from the one that it goes on with.
+pub(super) struct Takeover<'a> {
+    pub(super) open: &'a [Open],
+    pub(super) gone: &'a VecDeque<Identity>,
+    pub(super) targets: &'a [String],
 }
 
 /// Whoever lists runs holds the lock of each for a moment.
@@ -121,20 +133,27 @@ impl Past {
         }
         let header = entry::read_header(&line).map_err(|because| damaged(1, because))?;
         let mut whole = line.len() as u64;
-        let mut told = Told::default();
+        let most =
+            if header.window == 0 { REMEMBERED } else { usize::try_from(header.window * 2).unwrap_or(REMEMBERED) };
+        let mut told = Told { most, ..Told::default() };
         let mut number = 1;
         while next(&mut line)? {
             number += 1;
             entry::read(&line).and_then(|entry| told.take(entry)).map_err(|because| damaged(number, because))?;
             whole += line.len() as u64;
         }
-        let Told { end, resumed_by, safe, targets, open, last } = told;
-        Ok(Past { header, end, resumed_by, safe, targets, open, last, file: lines.into_inner(), path, whole })
+        let Told { end, resumed_by, safe, targets, open, gone, last, .. } = told;
+        Ok(Past { header, end, resumed_by, safe, targets, open, gone, last, file: lines.into_inner(), path, whole })
     }
 
     /// The messages whose fate is open, in the order in which they were begun with.
     pub fn open_ones(&self) -> impl Iterator<Item = &Open> {
         self.open.values()
+    }
+
+    /// The messages that were the last ones to go: the broker may have forgotten that.
+    pub fn last_gone(&self) -> impl Iterator<Item = &Identity> {
+        self.gone.iter()
     }
 
     /// How many messages were begun with, those of earlier runs included.
@@ -162,7 +181,7 @@ impl Past {
     /// [`Error::NoPlace`].
     pub fn next(&self, state: &Path, header: &Header) -> Result<Journal, Error> {
         let carried: Vec<Open> = self.open.values().copied().collect();
-        Journal::begin(state, header, &carried, &self.targets)
+        Journal::begin(state, header, &Takeover { open: &carried, gone: &self.gone, targets: &self.targets })
     }
 
     /// Says in this journal that another run goes on with it. It is on the disk when this returns.
@@ -191,6 +210,9 @@ struct Told {
     safe: u64,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
+    gone: VecDeque<Identity>,
+    /// How many of these are kept.
+    most: usize,
     last: u64,
 }
 
@@ -224,6 +246,7 @@ impl Told {
                     if !open.safe {
                         return Err(format!("message {number} is gone and was never safe"));
                     }
+                    self.leave(open.identity);
                 }
             }
             Entry::Stays(ranges) => {
@@ -234,10 +257,18 @@ impl Told {
                         .ok_or_else(|| not_open(number))?;
                 }
             }
+            Entry::Left(identities) => identities.into_iter().for_each(|identity| self.leave(identity)),
             Entry::Resumed { by } => self.resumed_by = Some(by),
             Entry::End(end) => self.end = Some(end),
         }
         Ok(())
+    }
+
+    fn leave(&mut self, identity: Identity) {
+        self.gone.push_back(identity);
+        if self.gone.len() > self.most {
+            self.gone.pop_front();
+        }
     }
 
     fn begin(&mut self, number: u64, open: Open) -> Result<(), String> {

@@ -19,6 +19,7 @@ pub(super) fn header(run: &str) -> Header {
         selectors: serde_json::json!({}),
         travel: serde_json::json!({}),
         limit: None,
+        window: 2,
         set: 10,
         started_at: "2026-01-02T03:04:05Z".to_owned(),
         as_of: "2026-01-02T03:04:05Z".to_owned(),
@@ -117,7 +118,8 @@ async fn one_goes_on_with_a_run_and_whoever_comes_then_is_told_of_it() -> Result
     let mut found = |id: &str| known.judge(&message(id), identity(id));
     assert_eq!(found("b"), Verdict::Safe(1));
     assert_eq!(found("d"), Verdict::Doubtful(2, true));
-    assert_eq!((found("f"), found("a"), found("b")), (Verdict::New, Verdict::New, Verdict::New));
+    assert_eq!((found("f"), found("b")), (Verdict::New, Verdict::New));
+    assert_eq!((found("a"), found("a")), (Verdict::Back, Verdict::New), "it was gone, and one like it may be new");
     assert_eq!((known.missing(), known.gone()), (1, vec![]));
     // It removes the one that was safe, publishes one of the others again and a new one, and is killed too.
     journal.gone([1]);
@@ -129,6 +131,8 @@ async fn one_goes_on_with_a_run_and_whoever_comes_then_is_told_of_it() -> Result
     let open: Vec<_> = past.open_ones().map(|open| (open.identity, open.safe)).collect();
     assert_eq!(open, [(identity("d"), true), (identity("e"), false), (identity("f"), false)]);
     assert_eq!(past.rest(), 7, "of ten, a and b were safe before, and d is now");
+    let gone: Vec<_> = past.last_gone().copied().collect();
+    assert_eq!(gone, [identity("a"), identity("b")], "what went in either run is remembered");
     Ok(())
 }
 

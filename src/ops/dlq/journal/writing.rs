@@ -1,7 +1,7 @@
 //! Writing a journal: lines gather while others are on their way to the disk, and whoever needs one there can ask whether it is.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -17,7 +17,7 @@ use super::{
     End, Error, Header,
     entry::{self, Entry},
     lock, make_folder,
-    past::Open,
+    past::{Open, Takeover},
 };
 use crate::message::Identity;
 
@@ -63,7 +63,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error::NoPlace`].
-    pub(super) fn begin(state: &Path, header: &Header, carried: &[Open], targets: &[String]) -> Result<Journal, Error> {
+    pub(super) fn begin(state: &Path, header: &Header, takeover: &Takeover<'_>) -> Result<Journal, Error> {
+        let Takeover { open: carried, gone, targets } = *takeover;
         let folder = make_folder(state)?;
         let no_place = |source| Error::NoPlace { folder: folder.clone(), source };
         let path = super::file(state, &header.run)
@@ -80,6 +81,9 @@ impl Journal {
         for (number, open) in (1..).zip(carried) {
             let Open { identity, to, safe, .. } = *open;
             entry::write(&mut lines, &Entry::Carried { number, identity, to, safe });
+        }
+        if !gone.is_empty() {
+            entry::write(&mut lines, &Entry::Left(gone.iter().copied().collect()));
         }
         let written = (&file).write_all(&lines).and_then(|()| file.sync_all());
         let written = written.and_then(|()| File::open(&folder)?.sync_all());
@@ -108,7 +112,7 @@ impl Journal {
     /// # Errors
     /// [`Error::NoPlace`].
     pub fn create(state: &Path, header: &Header) -> Result<Journal, Error> {
-        Journal::begin(state, header, &[], &[])
+        Journal::begin(state, header, &Takeover { open: &[], gone: &VecDeque::new(), targets: &[] })
     }
 
     /// The file.

@@ -10,7 +10,7 @@ use crate::{
         reading::Reading,
         replay::resuming::{self, InDoubt},
         run::{Event, Outcome},
-        target,
+        target::{self, Address},
     },
 };
 
@@ -19,8 +19,8 @@ use crate::{
 pub(super) enum Part {
     /// It is to be replayed, under the number that it has, if it has one.
     Replay(Option<Entered>),
-    /// It is at its target, and only to be removed.
-    Safe(Entered),
+    /// It is at its target, and only to be removed; it has a number, where it was not gone already.
+    Safe(Option<Entered>),
     /// It may be at its target, and stays.
     InDoubt(Entered),
     /// It is not in the set.
@@ -88,7 +88,8 @@ impl Again {
                 Part::Other
             }
             Verdict::New => Part::Replay(None),
-            Verdict::Safe(number) => Part::Safe(Entered { number, in_doubt: false }),
+            Verdict::Safe(number) => Part::Safe(Some(Entered { number, in_doubt: false })),
+            Verdict::Back => Part::Safe(None),
             Verdict::Doubtful(number, _) => {
                 let entered = Entered { number, in_doubt: true };
                 if self.in_doubt == InDoubt::Replay { Part::Replay(Some(entered)) } else { Part::InDoubt(entered) }
@@ -116,10 +117,14 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         &mut self,
         reading: &mut Reading<'_>,
         delivery: Delivery,
-        entered: Entered,
+        entered: Option<Entered>,
     ) -> Result<(), Error> {
+        // It had a target when it was published.
         let address = target::address(&self.replay.request.to, &self.replay.session.queue, &delivery.message);
-        let Ok(target) = address else { return self.leave_in_doubt(reading, delivery, entered).await };
+        let target = address.unwrap_or_else(|_| Address::queue(&self.replay.session.queue));
+        if entered.is_none() {
+            reading.is_beside();
+        }
         self.found(&delivery.message);
         self.read += 1;
         (self.listen)(Event::Read(self.read));
@@ -132,7 +137,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let endangered = self.replay.session.would_lose(&message).then(|| Box::new(message.clone()));
         let message_id = message.properties.message_id;
         let outcome = Outcome::Removed;
-        let (identity, entered) = (None, Some(entered));
+        let identity = None;
         let pending = Pending { seq, message_id, target, receipt, endangered, identity, entered, outcome };
         self.open += 1;
         self.written.arrived_before(pending);
