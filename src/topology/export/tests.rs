@@ -96,6 +96,11 @@ prop_compose! {
     }
 }
 
+/// Names of services. What begins with `amq.` is the broker's own, so `amq` is none: its dead letter queue could not be declared.
+fn service_names() -> impl Strategy<Value = String> {
+    "[a-z][a-z0-9 ]{0,4}".prop_filter("the broker's own", |name| name != "amq")
+}
+
 proptest! {
     #[test]
     fn everything_comes_back_or_is_told(observed in brokers()) {
@@ -123,7 +128,7 @@ proptest! {
 
     #[test]
     fn services_come_back_as_services(
-        services in prop::collection::btree_map("[a-z][a-z0-9 ]{0,4}", ("[a-z#*. ]{0,6}", 0..3_usize, any::<bool>(), any::<bool>(), any::<bool>()), 1..6),
+        services in prop::collection::btree_map(service_names(), ("[a-z#*. ]{0,6}", 0..3_usize, any::<bool>(), any::<bool>(), any::<bool>()), 1..6),
         audit in any::<bool>(),
         alternate in any::<bool>(),
         old in any::<bool>(),

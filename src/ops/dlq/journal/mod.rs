@@ -20,8 +20,9 @@
 //! where it is still in its queue; what has an intent alone is in its queue, and nobody knows whether it is at its target too. A line that
 //! was cut off by the end of its writer counts as not written.
 //!
-//! That an acknowledgement was worked off is what the broker's channel says. Broker fact (4.0, seen under load): a quorum queue may not
-//! have it yet, and forgets it with the connection. So the last that are gone are remembered as well, twice as many as may be open at once.
+//! That an acknowledgement was worked off is what the broker's channel says. A quorum queue takes it from the channel later, and may not have
+//! it when the connection ends (a guess: messages that were gone came back once, on 4.0 under load). So the last that are gone are
+//! remembered as well, twice as many as may be open at once.
 //!
 //! The file is locked as long as its run lasts: two that would go on with it exclude each other.
 
