@@ -14,9 +14,9 @@ impl From<Error> for Failure {
             Error::NoPlace { .. } => {
                 with("no_journal").hint("name a folder on a disk with room that you may write: EVBUS_STATE_DIR=FOLDER")
             }
-            Error::Full { path, .. } => {
+            Error::Full { path, command, .. } => {
                 let run = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-                with("journal").hint(format!("make room there, then: evbus dlq replay --resume {run}"))
+                with("journal").hint(format!("make room there, then: evbus {command} --resume {run}"))
             }
             Error::Unreadable { .. } => with("journal").hint("evbus dlq runs shows what there is"),
             Error::Damaged { .. } => with("damaged_journal")

@@ -15,6 +15,7 @@ mod resuming;
 mod runs;
 mod show;
 mod travel;
+mod typed;
 
 use clap::Subcommand;
 

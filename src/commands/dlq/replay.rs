@@ -3,7 +3,6 @@
 use std::mem;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{
     care::Care,
@@ -11,8 +10,9 @@ use super::{
     explain::{self, Explain},
     holding::Holding,
     look, pick,
-    resuming::{self, Resuming},
+    resuming::{self, InDoubt},
     travel::Travel,
+    typed::{BY_HAND, to, to_of, typed, typed_to, unknown},
 };
 use crate::{
     broker::Broker,
@@ -21,9 +21,9 @@ use crate::{
     interrupt::Interrupt,
     message::{selector::Selector, travel::Rules},
     ops::dlq::{
-        To,
-        journal::{Header, Wanted},
-        replay::{self, Replay, Request, Resume},
+        Resume, To,
+        journal::Wanted,
+        replay::{self, Replay, Request},
         run::{Event, Report},
     },
     views::dlq::run::{Verb, View},
@@ -80,9 +80,20 @@ pub struct Args {
     #[command(flatten)]
     travel: Travel,
 
-    #[command(flatten)]
-    resuming: Resuming,
+    /// Go on with this run, which was cut off or has left something: with its queue, its target and its messages
+    ///
+    /// What it had replayed is not replayed again, and what it had not begun with is. evbus dlq runs lists the runs of this machine.
+    #[arg(long, value_name = "RUN", help_heading = "Going on",
+        conflicts_with_all = ["to", "limit", "pick", "edit", "explain", "Selection", "Travel"])]
+    resume: Option<String>,
+
+    /// What becomes of messages that may be at their target already, which nobody can tell [default: hold]
+    #[arg(long, value_enum, value_name = "WHAT", requires = "resume", help_heading = "Going on")]
+    in_doubt: Option<InDoubt>,
 }
+
+/// What a journal calls it.
+const COMMAND: &str = "dlq replay";
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
@@ -90,7 +101,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("replay moves messages")?;
     }
-    let resume = args.resuming.past(args.queue.as_deref(), context)?;
+    let resume = args.resume(context)?;
     let queue =
         resume.as_ref().map_or(args.queue.clone(), |resume| Some(resume.past.header.queue.clone())).unwrap_or_default();
     let to = resume.as_ref().map_or(Ok(args.to.clone()), |resume| to_of(&resume.past.header))?;
@@ -101,7 +112,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     };
     let care = args.care.resolve(&queue, context)?;
     let request = match resume {
-        Some(Resume { past, .. }) if past.is_done() => return nothing_left(&past.header, &broker, context),
+        Some(Resume { past, .. }) if past.is_done() => {
+            return resuming::nothing_left(&past.header, Verb::Replay, &broker, context);
+        }
         Some(resume) => args.resumed(resume, to, context)?,
         None => args.typed(rules, context)?,
     };
@@ -156,14 +169,14 @@ async fn replay(
     view.finish(outcome)
 }
 
-/// There is nothing to go on with.
-fn nothing_left(header: &Header, broker: &Broker, context: &mut Context) -> Outcome {
-    context.terminal.say(&format!("run {} has done everything: nothing is left to go on with", header.run));
-    let view = View::new(&mut context.terminal, Verb::Replay, &header.queue, broker.identity());
-    ended(view.finish(Ok(Some(Report { resumes: Some(header.run.clone()), ..Report::default() })))?)
-}
-
 impl Args {
+    /// The run that is to be gone on with, if one is.
+    fn resume(&self, context: &Context) -> Result<Option<Resume>, Failure> {
+        let Some(run) = &self.resume else { return Ok(None) };
+        let past = resuming::past(run, COMMAND, self.queue.as_deref(), context)?;
+        Ok(Some(Resume { past, in_doubt: self.in_doubt.map(Into::into).unwrap_or_default() }))
+    }
+
     /// What was typed.
     fn typed(&self, rules: Rules, context: &Context) -> Result<Request, Failure> {
         let keeps_none = self.dry_run || self.explain.is_asked();
@@ -245,73 +258,6 @@ impl Args {
             timeout: context.settings.timeout(),
             journal: None,
             resume: None,
-        }
-    }
-}
-
-/// What a journal says of messages that were marked or edited.
-const BY_HAND: &str = "by_hand";
-
-/// Where the messages of a run go.
-fn to_of(header: &Header) -> Result<To, Failure> {
-    to(&header.to).map_err(|_| unknown(header, "where messages go"))
-}
-
-/// A journal that cannot be understood.
-fn unknown(header: &Header, what: &str) -> Failure {
-    let message = format!("the journal of run {} says {what} in a way that is not known here", header.run);
-    Failure::new("journal", message).hint("another version of evbus wrote it: use that one")
-}
-
-/// What was typed of some flags, as a journal keeps it.
-fn typed(flags: &impl serde::Serialize) -> Value {
-    // Texts, lists of texts and lengths of time: nothing that JSON could not say.
-    let mut typed = serde_json::to_value(flags).unwrap_or_default();
-    if let Value::Object(flags) = &mut typed {
-        flags.retain(|_, value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty()));
-    }
-    typed
-}
-
-/// A target as it is typed.
-fn typed_to(to: &To) -> String {
-    match to {
-        To::Source => "source".to_owned(),
-        To::Exchange => "exchange".to_owned(),
-        To::Queue(name) => format!("queue:{name}"),
-        To::Through(exchange) | To::Address { exchange, key: None } => format!("exchange:{exchange}"),
-        To::Address { exchange, key: Some(key) } => format!("exchange:{exchange}/{key}"),
-    }
-}
-
-pub(super) fn to(text: &str) -> Result<To, String> {
-    match text.split_once(':') {
-        None if text == "source" => Ok(To::Source),
-        None if text == "exchange" => Ok(To::Exchange),
-        Some(("queue", name)) if !name.is_empty() => Ok(To::Queue(name.to_owned())),
-        Some(("exchange", rest)) => Ok(match rest.split_once('/') {
-            Some((exchange, key)) => To::Address { exchange: exchange.to_owned(), key: Some(key.to_owned()) },
-            None => To::Address { exchange: rest.to_owned(), key: None },
-        }),
-        _ => Err("expected source, exchange, queue:NAME or exchange:NAME[/KEY]".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_exchange_target_may_have_a_key() {
-        let address = |exchange: &str, key: Option<&str>| {
-            Ok(To::Address { exchange: exchange.to_owned(), key: key.map(str::to_owned) })
-        };
-        assert_eq!(to("exchange:events/a/b"), address("events", Some("a/b")));
-        assert_eq!(to("exchange:events"), address("events", None));
-        assert_eq!(to("queue:a:b"), Ok(To::Queue("a:b".to_owned())));
-        assert!(to("queue:").is_err() && to("sauce").is_err());
-        for text in ["source", "exchange", "queue:a:b", "exchange:events", "exchange:events/a/b"] {
-            assert_eq!(to(text).map(|to| typed_to(&to)).as_deref(), Ok(text));
         }
     }
 }

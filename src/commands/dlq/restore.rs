@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{ended, replay::to};
+use super::{ended, typed::to};
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     message::travel::Rules,

@@ -1,35 +1,23 @@
-//! The flags that go on with a run that was cut off.
+//! Going on with a run that was cut off: which one, of which command, on which broker.
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 
+use super::ended;
 use crate::{
     broker::Broker,
-    commands::Context,
+    commands::{Context, Outcome},
     failure::Failure,
     ops::dlq::{
-        journal::Past,
-        replay::{self, Resume},
+        self,
+        journal::{Header, Past},
+        run::Report,
     },
+    views::dlq::run::{Verb, View},
 };
-
-/// A run that is to be gone on with.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Going on")]
-pub struct Resuming {
-    /// Go on with this run, which was cut off or has left something: with its queue, its target and its messages
-    ///
-    /// What it had replayed is not replayed again, and what it had not begun with is. evbus dlq runs lists the runs of this machine.
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["to", "limit", "pick", "edit", "explain", "Selection", "Travel"])]
-    resume: Option<String>,
-
-    /// What becomes of messages that may be at their target already, which nobody can tell [default: hold]
-    #[arg(long, value_enum, value_name = "WHAT", requires = "resume")]
-    in_doubt: Option<InDoubt>,
-}
 
 /// What becomes of messages in doubt.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum InDoubt {
+pub(super) enum InDoubt {
     /// They are published, perhaps for the second time
     Replay,
     /// They stay, as dead letters like any other
@@ -38,25 +26,39 @@ enum InDoubt {
     Hold,
 }
 
-impl Resuming {
-    /// What the journal says of the run, if one is to be gone on with. Nobody else goes on with it as long as this is held.
-    ///
-    /// # Errors
-    /// When there is no such run, or it cannot be gone on with; a queue that is another one than its own.
-    pub(super) fn past(&self, queue: Option<&str>, context: &Context) -> Result<Option<Resume>, Failure> {
-        let Some(run) = &self.resume else { return Ok(None) };
-        let past = Past::open(&context.settings.state_folder()?, run)?;
-        if let Some(queue) = queue.filter(|queue| *queue != past.header.queue) {
-            let message = format!("run {run} was over {}, and not over {queue}", past.header.queue);
-            return Err(Failure::usage("usage", message).hint("leave the queue out: the run knows it"));
+impl From<InDoubt> for dlq::InDoubt {
+    fn from(typed: InDoubt) -> dlq::InDoubt {
+        match typed {
+            InDoubt::Replay => dlq::InDoubt::Replay,
+            InDoubt::Skip => dlq::InDoubt::Skip,
+            InDoubt::Hold => dlq::InDoubt::Hold,
         }
-        let in_doubt = match self.in_doubt {
-            Some(InDoubt::Replay) => replay::InDoubt::Replay,
-            Some(InDoubt::Skip) => replay::InDoubt::Skip,
-            Some(InDoubt::Hold) | None => replay::InDoubt::Hold,
-        };
-        Ok(Some(Resume { past, in_doubt }))
     }
+}
+
+/// What the journal says of a run that is to be gone on with by that command. Nobody else goes on with it as long as this is held.
+///
+/// # Errors
+/// When there is no such run, it cannot be gone on with, or is of another command; a queue that is another one than its own.
+pub(super) fn past(run: &str, command: &str, queue: Option<&str>, context: &Context) -> Result<Past, Failure> {
+    let past = Past::open(&context.settings.state_folder()?, run)?;
+    let of = &past.header.command;
+    if of != command {
+        let message = format!("run {run} was one of evbus {of}, and not of evbus {command}");
+        return Err(Failure::usage("usage", message).hint(format!("evbus {of} --resume {run} goes on with it")));
+    }
+    if let Some(queue) = queue.filter(|queue| *queue != past.header.queue) {
+        let message = format!("run {run} was over {}, and not over {queue}", past.header.queue);
+        return Err(Failure::usage("usage", message).hint("leave the queue out: the run knows it"));
+    }
+    Ok(past)
+}
+
+/// The end where there is nothing to go on with.
+pub(super) fn nothing_left(header: &Header, verb: Verb, broker: &Broker, context: &mut Context) -> Outcome {
+    context.terminal.say(&format!("run {} has done everything: nothing is left to go on with", header.run));
+    let view = View::new(&mut context.terminal, verb, &header.queue, broker.identity());
+    ended(view.finish(Ok(Some(Report { resumes: Some(header.run.clone()), ..Report::default() })))?)
 }
 
 /// The broker of a run, as far as it is the one that is meant now.

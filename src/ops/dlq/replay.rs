@@ -6,13 +6,11 @@
 
 pub mod care;
 mod moving;
-mod resuming;
 
 use std::{collections::VecDeque, path::PathBuf, time::Duration};
 
 use care::Care;
 use moving::{Again, Moving};
-pub use resuming::{InDoubt, Resume};
 
 use super::{
     Error,
@@ -22,6 +20,7 @@ use super::{
     marks::Marks,
     probe,
     reading::Hold,
+    resuming::{self, Resume},
     run::{Event, Report},
     session::{self, Assumption, Purpose, Save, Session},
     target::{Address, Targets, To},
@@ -200,9 +199,9 @@ impl<'a> Replay<'a> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = terms.hold;
         let window = u64::from(most);
         let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| match &resume {
-            None => Journal::create(&wanted.state, &Header { window, ..header(&session, &request, wanted, set) }),
+            None => Journal::create(&wanted.state, &Header { window, set, ..header(&session, &request, wanted) }),
             Some(Resume { past, .. }) => {
-                let header = Header { window, ..header(&session, &request, wanted, past.rest()) };
+                let header = Header { window, set: past.rest(), ..header(&session, &request, wanted) };
                 past.next(&wanted.state, &Header { resumes: resuming::runs(&past.header), ..header })
             }
         });
@@ -361,24 +360,12 @@ impl<'a> Replay<'a> {
 }
 
 /// What the journal says of a run when it begins.
-fn header(session: &Session<'_>, request: &Request, wanted: &Wanted, set: u64) -> Header {
-    let identity = session.broker.identity();
+fn header(session: &Session<'_>, request: &Request, wanted: &Wanted) -> Header {
+    let (identity, host) = (session.broker.identity(), session.consuming.host());
     Header {
-        run: session.run.clone(),
-        command: "dlq replay".to_owned(),
         queue: request.queue.clone(),
-        vhost: identity.vhost,
-        host: session.consuming.host().to_owned(),
-        user: identity.user,
         owner: request.owner.clone(),
-        to: wanted.to.clone(),
-        selectors: wanted.selectors.clone(),
-        travel: wanted.travel.clone(),
         limit: request.limit,
-        window: 0,
-        set,
-        as_of: wanted.as_of.clone().unwrap_or_else(super::journal::now),
-        started_at: super::journal::now(),
-        resumes: Vec::new(),
+        ..wanted.header("dlq replay", &session.run, identity, host)
     }
 }

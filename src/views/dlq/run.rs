@@ -34,7 +34,7 @@ pub enum Verb {
 
 impl Verb {
     /// As it is typed.
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Verb::Replay => "replay",
             Verb::Purge => "purge",
@@ -248,7 +248,7 @@ impl<'a> View<'a> {
         if report.stopped.is_some() && report.replayed > 0 && verb == Verb::Replay {
             terminal.say("of the last messages moved some may still be in the queue too: handlers see those twice, with the same message_id");
         }
-        if let Some(hint) = go_on(&report) {
+        if let Some(hint) = go_on(verb, &report) {
             terminal.say(&hint);
         }
         if report.undecided > 0 {

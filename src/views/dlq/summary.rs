@@ -93,9 +93,9 @@ pub(super) fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
 }
 
 /// How to go on with a run that has left something to do.
-pub(super) fn go_on(report: &Report) -> Option<String> {
+pub(super) fn go_on(verb: Verb, report: &Report) -> Option<String> {
     let open = report.unknown + report.in_doubt;
     report.journal.as_ref().filter(|_| report.stopped.is_some() || report.interrupted || open > 0)?;
     let way = if open > 0 { ", with --in-doubt for what may be at its target already" } else { "" };
-    Some(format!("evbus dlq replay --resume {} goes on with it{way}", report.run))
+    Some(format!("evbus dlq {} --resume {} goes on with it{way}", verb.word(), report.run))
 }

@@ -1,5 +1,7 @@
 //! One line of a journal: how it is written, and what it says when it is read.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::message::Identity;
@@ -37,6 +39,9 @@ pub struct Header {
     /// How many messages may be open at once; 0 is unknown.
     #[serde(default)]
     pub window: u64,
+    /// The archive that a purge writes, or a restore reads, as an absolute path.
+    #[serde(default)]
+    pub archive: Option<PathBuf>,
     /// RFC 3339, UTC.
     pub started_at: String,
     /// The moment that the selectors refer to, RFC 3339, UTC: when the first of the runs began.

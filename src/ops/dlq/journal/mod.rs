@@ -41,6 +41,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::broker;
+
 pub use entry::{End, Header};
 pub use known::{Known, Verdict};
 pub use list::{Listed, State, list};
@@ -63,6 +65,8 @@ pub enum Error {
     Full {
         /// The file.
         path: PathBuf,
+        /// The command whose run it is.
+        command: String,
         /// Why.
         source: io::Error,
     },
@@ -131,6 +135,32 @@ pub struct Wanted {
     pub travel: serde_json::Value,
     /// The moment that what was typed refers to, RFC 3339; `None` is now.
     pub as_of: Option<String>,
+}
+
+impl Wanted {
+    /// The first line of the journal of a run of that command; what only the run knows is still to be filled in.
+    pub(super) fn header(&self, command: &str, run: &str, broker: broker::Identity, host: &str) -> Header {
+        let now = now();
+        Header {
+            run: run.to_owned(),
+            command: command.to_owned(),
+            queue: String::new(),
+            vhost: broker.vhost,
+            host: host.to_owned(),
+            user: broker.user,
+            owner: String::new(),
+            to: self.to.clone(),
+            selectors: self.selectors.clone(),
+            travel: self.travel.clone(),
+            limit: None,
+            set: 0,
+            window: 0,
+            archive: None,
+            as_of: self.as_of.clone().unwrap_or_else(|| now.clone()),
+            started_at: now,
+            resumes: Vec::new(),
+        }
+    }
 }
 
 /// Where the journals are, under the state folder.

@@ -194,7 +194,7 @@ impl Past {
         let written = self.file.set_len(self.whole).and_then(|()| (&self.file).write_all(&line));
         if let Err(source) = written.and_then(|()| self.file.sync_all()) {
             let _ = self.file.set_len(self.whole);
-            return Err(Error::Full { path: self.path.clone(), source });
+            return Err(Error::Full { path: self.path.clone(), command: self.header.command.clone(), source });
         }
         self.whole += line.len() as u64;
         self.resumed_by = Some(by.to_owned());

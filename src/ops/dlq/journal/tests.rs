@@ -19,6 +19,7 @@ pub(super) fn header(run: &str) -> Header {
         selectors: serde_json::json!({}),
         travel: serde_json::json!({}),
         limit: None,
+        archive: None,
         window: 2,
         set: 10,
         started_at: "2026-01-02T03:04:05Z".to_owned(),

@@ -28,6 +28,8 @@ pub struct Mark(u64);
 /// The journal of a run that is going on.
 pub struct Journal {
     path: PathBuf,
+    /// The command whose run it is.
+    command: String,
     file: Arc<File>,
     /// Lines that are not on their way to the disk yet.
     lines: Vec<u8>,
@@ -94,6 +96,7 @@ impl Journal {
         }
         Ok(Journal {
             path,
+            command: header.command.clone(),
             file: Arc::new(file),
             length: lines.len() as u64,
             lines: Vec::new(),
@@ -241,7 +244,7 @@ impl Journal {
     /// That the disk does not answer.
     #[must_use]
     pub fn stalled(&self) -> Error {
-        Error::Full { path: self.path.clone(), source: io::ErrorKind::TimedOut.into() }
+        self.error(io::ErrorKind::TimedOut.into())
     }
 
     /// Removes it: nothing was begun with.
@@ -297,7 +300,11 @@ impl Journal {
 
     fn full(&self, why: &io::Error) -> Error {
         let source = why.raw_os_error().map_or_else(|| io::Error::other(why.to_string()), io::Error::from_raw_os_error);
-        Error::Full { path: self.path.clone(), source }
+        self.error(source)
+    }
+
+    fn error(&self, source: io::Error) -> Error {
+        Error::Full { path: self.path.clone(), command: self.command.clone(), source }
     }
 }
 

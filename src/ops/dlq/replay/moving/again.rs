@@ -8,7 +8,7 @@ use crate::{
         Error,
         journal::{Known, Past, Verdict},
         reading::Reading,
-        replay::resuming::{self, InDoubt},
+        resuming::{self, InDoubt},
         run::{Event, Outcome},
         target::{self, Address},
     },

@@ -4,14 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{
-    broker::Broker,
-    ops::dlq::{
-        Custody, Error,
-        journal::{Header, Past},
-        session::{Purpose, Session},
-    },
+use super::{
+    Custody, Error,
+    journal::{Header, Past},
+    session::{Purpose, Session},
 };
+use crate::broker::Broker;
 
 /// What becomes of messages of which nobody knows whether they are at their targets (`--in-doubt`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
