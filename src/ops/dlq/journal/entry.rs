@@ -42,6 +42,9 @@ pub struct Header {
     /// The archive that a purge writes, or a restore reads, as an absolute path.
     #[serde(default)]
     pub archive: Option<PathBuf>,
+    /// SHA-256 of what could be read of the archive that a restore reads: places in another one mean nothing.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// RFC 3339, UTC.
     pub started_at: String,
     /// The moment that the selectors refer to, RFC 3339, UTC: when the first of the runs began.
@@ -81,6 +84,9 @@ pub(super) enum Entry {
     Carried { number: u64, identity: Identity, to: u32, safe: bool },
     Target { to: u32, name: String },
     Intent { first: u64, to: u32, identities: Vec<Identity> },
+    Earlier { settled: Vec<(u64, u64)>, doubtful: Vec<(u64, u64)> },
+    Put(Vec<(u64, u64)>),
+    Passed(Vec<(u64, u64)>),
     Safe(Vec<(u64, u64)>),
     Gone(Vec<(u64, u64)>),
     Stays(Vec<(u64, u64)>),
@@ -128,6 +134,9 @@ enum Written {
     Carried { n: u64, id: String, to: u32, safe: bool },
     Target { to: u32, name: String },
     Intent { n: u64, to: u32, ids: Vec<String> },
+    Earlier { settled: Vec<(u64, u64)>, doubtful: Vec<(u64, u64)> },
+    Put { n: Vec<(u64, u64)> },
+    Passed { n: Vec<(u64, u64)> },
     Safe { n: Vec<(u64, u64)> },
     Gone { n: Vec<(u64, u64)> },
     Stays { n: Vec<(u64, u64)> },
@@ -146,6 +155,9 @@ pub(super) fn write(out: &mut Vec<u8>, entry: &Entry) {
         Entry::Intent { first, to, identities } => {
             Written::Intent { n: first, to, ids: identities.iter().map(ToString::to_string).collect() }
         }
+        Entry::Earlier { settled, doubtful } => Written::Earlier { settled, doubtful },
+        Entry::Put(n) => Written::Put { n },
+        Entry::Passed(n) => Written::Passed { n },
         Entry::Safe(n) => Written::Safe { n },
         Entry::Gone(n) => Written::Gone { n },
         Entry::Stays(n) => Written::Stays { n },
@@ -179,6 +191,11 @@ pub(super) fn read(line: &[u8]) -> Result<Entry, String> {
         Written::Intent { n, to, ids } => {
             Entry::Intent { first: n, to, identities: ids.iter().map(identity).collect::<Result<_, _>>()? }
         }
+        Written::Earlier { settled, doubtful } => {
+            Entry::Earlier { settled: ranges(settled)?, doubtful: ranges(doubtful)? }
+        }
+        Written::Put { n } => Entry::Put(ranges(n)?),
+        Written::Passed { n } => Entry::Passed(ranges(n)?),
         Written::Safe { n } => Entry::Safe(ranges(n)?),
         Written::Gone { n } => Entry::Gone(ranges(n)?),
         Written::Stays { n } => Entry::Stays(ranges(n)?),
@@ -212,6 +229,9 @@ mod tests {
             Entry::Carried { number: 1, identity, to: 0, safe: true },
             Entry::Target { to: 0, name: "queue a \"b\"\n".to_owned() },
             Entry::Intent { first: 2, to: 0, identities: vec![identity, identity] },
+            Entry::Earlier { settled: vec![(1, 8)], doubtful: vec![] },
+            Entry::Put(vec![(9, 12), (14, 14)]),
+            Entry::Passed(vec![(9, 9)]),
             Entry::Safe(vec![(2, 3)]),
             Entry::Gone(vec![(1, 1), (3, 3)]),
             Entry::Stays(vec![]),
@@ -237,6 +257,8 @@ mod tests {
             "null",
             r#"{"event":"intent","n":1,"to":0,"ids":["00"]}"#,
             r#"{"event":"safe","n":[[2,1]]}"#,
+            r#"{"event":"put","n":[[2,1]]}"#,
+            r#"{"event":"earlier","settled":[],"doubtful":[[9,1]]}"#,
             r#"{"event":"sa"#,
             r#"{"event":"done"}"#,
         ] {

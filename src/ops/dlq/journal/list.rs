@@ -99,7 +99,7 @@ fn one(state: &Path, run: &str) -> Result<Option<Listed>, Error> {
         (None, true) if past.end.is_some() => State::Stopped,
         (None, true) => State::CutOff,
     };
-    let (begun, open) = (past.begun(), past.open_ones().count() as u64);
+    let (begun, open) = (past.begun(), past.undecided());
     let Past { header, end, resumed_by, safe, .. } = past;
     Ok(Some(Listed { header, state, end, resumed_by, begun, safe, open }))
 }

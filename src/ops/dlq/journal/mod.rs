@@ -1,7 +1,8 @@
 //! What has a run done, whatever became of it? A file that knows before the broker does.
 //!
 //! `evbus.journal/1`: one file a run, one JSON object a line, only ever appended to. Messages are told by a number that the run gives
-//! them, and recognised by their [`Identity`](crate::message::Identity).
+//! them, and recognised by their [`Identity`](crate::message::Identity). A restore tells the records of its archive by their places in
+//! it, counted from 1, and needs no more: `safe` and `stays` speak of places where `put` or `earlier` stands before them.
 //!
 //! | line | says | is on the disk |
 //! |---|---|---|
@@ -10,15 +11,19 @@
 //! | `left` | messages that were the last ones to go in that run: one may be back | before anything is held |
 //! | `target` | a place that messages go to, and its number | with the first intent |
 //! | `intent` | these messages are about to be published | before any of them is |
+//! | `earlier` | records that are settled since an earlier restore, and those in doubt | before anything is published |
+//! | `put` | these records are about to be published | before any of them is |
+//! | `passed` | these records may be at their target, and are not to be asked about again | some time later |
 //! | `safe` | they are confirmed, not returned, and their target has them | before the originals are acknowledged |
 //! | `gone` | the broker has worked the acknowledgements off | some time later |
-//! | `stays` | they are not at their target, and in their queue | some time later |
+//! | `stays` | they are not at their target, and where they were | some time later |
 //! | `resumed` | another run goes on with this one | before that one holds anything |
 //! | `end` | the run ended in order, and with what | at the end |
 //!
 //! So whatever moment a run is killed at: what has no intent was never published; what is safe is at its target, and has to be removed
 //! where it is still in its queue; what has an intent alone is in its queue, and nobody knows whether it is at its target too. A line that
-//! was cut off by the end of its writer counts as not written.
+//! was cut off by the end of its writer counts as not written. Of a restore the same holds: what was not put was never published, what is
+//! safe is not put again, and of what was put alone nobody knows.
 //!
 //! That an acknowledgement was worked off is what the broker's channel says. A quorum queue takes it from the channel later, and may not have
 //! it when the connection ends (a guess: messages that were gone came back once, on 4.0 under load). So the last that are gone are
@@ -30,6 +35,7 @@ mod entry;
 mod known;
 mod list;
 mod past;
+mod places;
 #[cfg(test)]
 mod tests;
 mod writing;
@@ -47,6 +53,7 @@ pub use entry::{End, Header};
 pub use known::{Known, Verdict};
 pub use list::{Listed, State, list};
 pub use past::Past;
+pub use places::{Places, Ranges};
 pub use writing::{Journal, Mark};
 
 /// Why a journal cannot be written, read or gone on with.
@@ -156,6 +163,7 @@ impl Wanted {
             set: 0,
             window: 0,
             archive: None,
+            digest: None,
             as_of: self.as_of.clone().unwrap_or_else(|| now.clone()),
             started_at: now,
             resumes: Vec::new(),

@@ -14,6 +14,7 @@ use super::{
     End, Error, Header, Journal,
     entry::{self, Entry},
     lock,
+    places::{Places, count},
 };
 use crate::{message::Identity, nearest};
 
@@ -41,6 +42,8 @@ pub struct Past {
     pub resumed_by: Option<String>,
     /// How many messages of its set are at their targets.
     pub safe: u64,
+    /// What has become of the records of an archive.
+    pub places: Places,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
     /// The last that are gone.
@@ -61,6 +64,7 @@ pub(super) struct Takeover<'a> {
     pub(super) open: &'a [Open],
     pub(super) gone: &'a VecDeque<Identity>,
     pub(super) targets: &'a [String],
+    pub(super) places: &'a Places,
 }
 
 /// Whoever lists runs holds the lock of each for a moment.
@@ -142,8 +146,9 @@ impl Past {
             entry::read(&line).and_then(|entry| told.take(entry)).map_err(|because| damaged(number, because))?;
             whole += line.len() as u64;
         }
-        let Told { end, resumed_by, safe, targets, open, gone, last, .. } = told;
-        Ok(Past { header, end, resumed_by, safe, targets, open, gone, last, file: lines.into_inner(), path, whole })
+        let Told { end, resumed_by, safe, places, targets, open, gone, last, .. } = told;
+        let (places, file) = (places.unwrap_or_default(), lines.into_inner());
+        Ok(Past { header, end, resumed_by, safe, places, targets, open, gone, last, file, path, whole })
     }
 
     /// The messages whose fate is open, in the order in which they were begun with.
@@ -154,6 +159,12 @@ impl Past {
     /// The messages that were the last ones to go: the broker may have forgotten that.
     pub fn last_gone(&self) -> impl Iterator<Item = &Identity> {
         self.gone.iter()
+    }
+
+    /// Of how many messages the fate is open.
+    #[must_use]
+    pub fn undecided(&self) -> u64 {
+        self.open.len() as u64 + self.places.doubtful().count()
     }
 
     /// How many messages were begun with, those of earlier runs included.
@@ -171,7 +182,7 @@ impl Past {
     /// Whether nothing is left to go on with.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.end.as_ref().is_some_and(|end| end.complete) && self.open.is_empty()
+        self.end.as_ref().is_some_and(|end| end.complete) && self.undecided() == 0
     }
 
     /// Begins the journal of a run that is to go on with this one. What was open has numbers from 1 on there, in the same order. It counts
@@ -181,7 +192,8 @@ impl Past {
     /// [`Error::NoPlace`].
     pub fn next(&self, state: &Path, header: &Header) -> Result<Journal, Error> {
         let carried: Vec<Open> = self.open.values().copied().collect();
-        Journal::begin(state, header, &Takeover { open: &carried, gone: &self.gone, targets: &self.targets })
+        let Past { gone, targets, places, .. } = self;
+        Journal::begin(state, header, &Takeover { open: &carried, gone, targets, places })
     }
 
     /// Says in this journal that another run goes on with it. It is on the disk when this returns.
@@ -208,6 +220,8 @@ struct Told {
     end: Option<End>,
     resumed_by: Option<String>,
     safe: u64,
+    /// There from the first record that was put on.
+    places: Option<Places>,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
     gone: VecDeque<Identity>,
@@ -233,7 +247,20 @@ impl Told {
                     self.begin(number, Open { identity, to, safe: false, counts: true })?;
                 }
             }
+            Entry::Earlier { settled, doubtful } => {
+                self.last = self.last.saturating_add(count(&doubtful));
+                self.places.get_or_insert_default().earlier(&settled, &doubtful)?;
+            }
+            Entry::Put(ranges) => {
+                self.last = self.last.saturating_add(count(&ranges));
+                self.places.get_or_insert_default().put(&ranges)?;
+            }
+            Entry::Passed(ranges) => self.places.get_or_insert_default().pass(&ranges)?,
             Entry::Safe(ranges) => {
+                if let Some(places) = &mut self.places {
+                    self.safe += count(&ranges);
+                    return places.safe(&ranges);
+                }
                 for number in numbers(&ranges, self.last)? {
                     let open = self.open.get_mut(&number).ok_or_else(|| not_open(number))?;
                     self.safe += u64::from(!open.safe && open.counts);
@@ -250,6 +277,9 @@ impl Told {
                 }
             }
             Entry::Stays(ranges) => {
+                if let Some(places) = &mut self.places {
+                    return places.stays(&ranges);
+                }
                 for number in numbers(&ranges, self.last)? {
                     self.open
                         .remove(&number)

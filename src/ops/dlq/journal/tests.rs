@@ -20,6 +20,7 @@ pub(super) fn header(run: &str) -> Header {
         travel: serde_json::json!({}),
         limit: None,
         archive: None,
+        digest: None,
         window: 2,
         set: 10,
         started_at: "2026-01-02T03:04:05Z".to_owned(),
@@ -156,6 +157,65 @@ async fn a_message_that_could_be_taken_for_another_is_in_doubt() -> Result<(), E
     let mut known = Known::of(&past);
     known.look_ahead([&message("one"), &message("new"), &message("one")]);
     assert_eq!(known.judge(&message("one"), identity("one")), Verdict::Doubtful(4, false), "there are two of them");
+    Ok(())
+}
+
+/// A restore that came so far: of nine records two are safe, one is not at its target, and two were about to be published.
+async fn restore_cut_off(state: &Path) -> Result<(), Error> {
+    let archive = Some(PathBuf::from("/a.zst"));
+    let mut journal = Journal::create(state, &Header { command: "dlq restore".to_owned(), archive, ..header("r1") })?;
+    journal.put([1, 2, 3, 5]);
+    journal.safe([1, 3]);
+    journal.stays([2]);
+    journal.put([7]);
+    journal.settle().await
+}
+
+#[tokio::test]
+async fn records_are_told_by_their_places_from_run_to_run() -> Result<(), Error> {
+    let state = tempfile::tempdir().expect("a folder");
+    restore_cut_off(state.path()).await?;
+    let of = |ranges: &Ranges| ranges.iter().collect::<Vec<_>>();
+    let mut past = Past::open(state.path(), "r1")?;
+    assert_eq!((of(past.places.settled()), of(past.places.doubtful())), (vec![(1, 1), (3, 3)], vec![(5, 5), (7, 7)]));
+    assert_eq!((past.safe, past.begun(), past.undecided(), past.is_done()), (2, 5, 2, false));
+    let mut journal = past.next(state.path(), &Header { resumes: vec!["r1".to_owned()], ..header("r2") })?;
+    past.hand_over("r2")?;
+    journal.passed([5]);
+    journal.put([2]);
+    journal.safe([2, 7]);
+    journal.settle().await?;
+    drop(journal);
+    let past = Past::open(state.path(), "r2")?;
+    assert_eq!((of(past.places.settled()), of(past.places.doubtful())), (vec![(1, 3), (5, 5), (7, 7)], vec![]));
+    assert_eq!(
+        (past.safe, past.places.passed(), past.begun(), past.undecided()),
+        (2, 1, 3, 0),
+        "what came before is not its own"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_restore_whose_lines_contradict_each_other_is_damaged() -> Result<(), Error> {
+    let state = tempfile::tempdir().expect("a folder");
+    for (from, to, place, because) in [
+        ("[[1,3],[5,5]]", "[[1,3],[3,5]]", 2, "records 3 to 5 were put before"),
+        ("[[1,1],[3,3]]", "[[1,1],[4,4]]", 3, "records 4 to 4 are open"),
+        ("\"stays\",\"n\":[[2", "\"stays\",\"n\":[[1", 4, "records 1 to 2 are open"),
+        ("[[7,7]]", "[[5,7]]", 5, "records 5 to 7 were put before"),
+    ] {
+        let _ = std::fs::remove_dir_all(folder(state.path()));
+        restore_cut_off(state.path()).await?;
+        rewrite(state.path(), |text| text.replacen(from, to, 1));
+        match Past::open(state.path(), "r1") {
+            Err(Error::Damaged { line, because: why, .. }) => {
+                assert_eq!(line, place, "{why}");
+                assert!(why.contains(because), "{why}");
+            }
+            other => panic!("{to}: {other:?}"),
+        }
+    }
     Ok(())
 }
 

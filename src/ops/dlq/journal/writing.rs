@@ -18,6 +18,7 @@ use super::{
     entry::{self, Entry},
     lock, make_folder,
     past::{Open, Takeover},
+    places::{Places, Ranges},
 };
 use crate::message::Identity;
 
@@ -66,7 +67,7 @@ impl Journal {
     /// # Errors
     /// [`Error::NoPlace`].
     pub(super) fn begin(state: &Path, header: &Header, takeover: &Takeover<'_>) -> Result<Journal, Error> {
-        let Takeover { open: carried, gone, targets } = *takeover;
+        let Takeover { open: carried, gone, targets, places } = *takeover;
         let folder = make_folder(state)?;
         let no_place = |source| Error::NoPlace { folder: folder.clone(), source };
         let path = super::file(state, &header.run)
@@ -86,6 +87,11 @@ impl Journal {
         }
         if !gone.is_empty() {
             entry::write(&mut lines, &Entry::Left(gone.iter().copied().collect()));
+        }
+        if *places != Places::default() {
+            let all = |ranges: &Ranges| ranges.iter().collect();
+            let (settled, doubtful) = (all(places.settled()), all(places.doubtful()));
+            entry::write(&mut lines, &Entry::Earlier { settled, doubtful });
         }
         let written = (&file).write_all(&lines).and_then(|()| file.sync_all());
         let written = written.and_then(|()| File::open(&folder)?.sync_all());
@@ -115,7 +121,8 @@ impl Journal {
     /// # Errors
     /// [`Error::NoPlace`].
     pub fn create(state: &Path, header: &Header) -> Result<Journal, Error> {
-        Journal::begin(state, header, &Takeover { open: &[], gone: &VecDeque::new(), targets: &[] })
+        let (gone, places) = (&VecDeque::new(), &Places::default());
+        Journal::begin(state, header, &Takeover { open: &[], gone, targets: &[], places })
     }
 
     /// The file.
@@ -140,6 +147,16 @@ impl Journal {
         number
     }
 
+    /// Writes down that these records are about to be published. They may be when [`Journal::is_durable`] says so.
+    pub fn put(&mut self, places: impl IntoIterator<Item = u64>) {
+        self.enter(places, Entry::Put);
+    }
+
+    /// Writes down that these records may be at their targets, and are not to be asked about again.
+    pub fn passed(&mut self, places: impl IntoIterator<Item = u64>) {
+        self.enter(places, Entry::Passed);
+    }
+
     /// Writes down that these have arrived. Their originals may go when [`Journal::is_durable`] says so.
     pub fn safe(&mut self, numbers: impl IntoIterator<Item = u64>) {
         self.enter(numbers, Entry::Safe);
@@ -150,7 +167,7 @@ impl Journal {
         self.enter(numbers, Entry::Gone);
     }
 
-    /// Writes down that these did not arrive, and are in their queue.
+    /// Writes down that these did not arrive, and are where they were.
     pub fn stays(&mut self, numbers: impl IntoIterator<Item = u64>) {
         self.enter(numbers, Entry::Stays);
     }
