@@ -639,6 +639,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'How to save a message that its return to the queue would destroy')
             [CompletionResult]::new('--assume', '--assume', [CompletionResultType]::ParameterName, 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N')
             [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'How many messages may be held at once [default: chosen by what could be lost]')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with this run, which was cut off or stopped: with its queue, its messages and its archive')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]')

@@ -720,7 +720,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__purge)
-            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --pick --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --archive --no-archive --limit --dry-run --pick --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --save --assume --window --explain --resume --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -791,6 +791,10 @@ _evbus() {
                     return 0
                     ;;
                 --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --resume)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

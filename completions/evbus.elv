@@ -619,6 +619,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --save 'How to save a message that its return to the queue would destroy'
             cand --assume 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N'
             cand --window 'How many messages may be held at once [default: chosen by what could be lost]'
+            cand --resume 'Go on with this run, which was cut off or stopped: with its queue, its messages and its archive'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
             cand --url 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]'

@@ -620,6 +620,7 @@ copy\t'By a confirmed copy at the queue\'s end'
 none\t'Not at all: refuse queues where it could be needed'"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l assume -d 'What to believe of the queue where the management API cannot be asked: classic, quorum or quorum,limit=N' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l window -d 'How many messages may be held at once [default: chosen by what could be lost]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l resume -d 'Go on with this run, which was cut off or stopped: with its queue, its messages and its archive' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -s f -l file -d 'The topology file [default: evbus.yaml]; may be repeated' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l url -d 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from purge" -l management-url -d 'The management API, http(s)://host:port [env: EVBUS_MANAGEMENT_URL] [default: the broker\'s host, port 15672 or 15671]' -r

@@ -24,6 +24,7 @@ mod dlq_look;
 mod dlq_loss;
 mod dlq_pick;
 mod dlq_purge;
+mod dlq_purge_resume;
 mod dlq_replay;
 mod dlq_restore;
 mod dlq_travel;

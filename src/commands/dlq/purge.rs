@@ -2,15 +2,23 @@
 
 use std::{mem, path::PathBuf};
 
+use serde_json::json;
+
 use super::{
     ended,
     explain::{self, Explain},
     holding::Holding,
-    look, pick,
+    look, pick, resuming,
+    typed::{BY_HAND, selector_of, typed, wanted_again},
 };
 use crate::{
     commands::{Context, Outcome, selection::Selection},
-    ops::dlq::purge::{Purge, Request},
+    failure::Failure,
+    message::selector::Selector,
+    ops::dlq::{
+        journal::{Past, Wanted},
+        purge::{Purge, Request},
+    },
     views::dlq::run::{Verb, View},
 };
 
@@ -21,7 +29,8 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The dead letter queue
-    queue: String,
+    #[arg(required_unless_present = "resume")]
+    queue: Option<String>,
 
     /// Where the messages are kept, compressed when the name ends in .zst [default: evbus-purge-RUN.ndjson.zst in the working
     /// directory]
@@ -52,37 +61,46 @@ pub struct Args {
 
     #[command(flatten)]
     explain: Explain,
+
+    /// Go on with this run, which was cut off or stopped: with its queue, its messages and its archive
+    ///
+    /// What it had archived is only removed, and its archive goes on where it was proven to end. evbus dlq runs lists the runs of this
+    /// machine.
+    #[arg(long, value_name = "RUN", help_heading = "Going on",
+        conflicts_with_all = ["archive", "no_archive", "limit", "pick", "explain", "Selection"])]
+    resume: Option<String>,
 }
+
+/// What a journal calls it.
+const COMMAND: &str = "dlq purge";
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if !args.dry_run && !args.explain.is_asked() {
         context.require_consent("purge removes messages")?;
     }
-    let broker = context.broker_of_bus()?;
-    let mut request = Request {
-        queue: args.queue.clone(),
-        limit: args.limit,
-        selector: args.selection.selector(context)?,
-        marked: None,
-        save: args.holding.save(),
-        assume: args.holding.assume(),
-        window: args.holding.window(),
-        archives: !args.no_archive,
-        archive: args.archive.clone(),
-        dry_run: args.dry_run,
-        owner: context.settings.owner(),
+    let resume = args.resume.as_ref().map(|run| resuming::past(run, COMMAND, args.queue.as_deref(), context));
+    let resume = resume.transpose()?;
+    let broker = match &resume {
+        Some(past) => resuming::broker(past, context)?,
+        None => context.broker_of_bus()?,
     };
+    let mut request = match resume {
+        Some(past) if past.is_done() => return resuming::nothing_left(&past.header, Verb::Purge, &broker, context),
+        Some(past) => args.resumed(past, context)?,
+        None => args.typed(context)?,
+    };
+    let queue = request.queue.clone();
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
     let chosen = if args.pick {
-        let look = look(&args.queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
         pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
     } else {
         Ok(())
     };
-    let view = View::new(&mut context.terminal, Verb::Purge, &args.queue, broker.identity());
+    let view = View::new(&mut context.terminal, Verb::Purge, &queue, broker.identity());
     if let Err(exit) = chosen {
         return Ok(view.not_begun(exit));
     }
@@ -95,7 +113,64 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;
     if let Some(report) = &report {
-        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+        args.selection.tell_of_empty_groups(&context.terminal, &queue, report.selected);
     }
     ended(report)
+}
+
+impl Args {
+    /// What was typed.
+    fn typed(&self, context: &Context) -> Result<Request, Failure> {
+        let keeps_none = self.dry_run || self.explain.is_asked();
+        let wanted = || -> Result<Wanted, Failure> {
+            let mut selectors = typed(&self.selection);
+            if self.pick {
+                selectors[BY_HAND] = true.into();
+            }
+            let state = context.settings.state_folder()?;
+            Ok(Wanted { state, to: String::new(), selectors, travel: json!({}), as_of: None })
+        };
+        Ok(Request {
+            queue: self.queue.clone().unwrap_or_default(),
+            limit: self.limit,
+            selector: self.selection.selector(context)?,
+            archives: !self.no_archive,
+            archive: self.archive.clone(),
+            journal: if keeps_none { None } else { Some(wanted()?) },
+            ..self.request(context)
+        })
+    }
+
+    /// What the journal of a run says of what was typed.
+    fn resumed(&self, past: Past, context: &Context) -> Result<Request, Failure> {
+        let header = &past.header;
+        let request = Request {
+            queue: header.queue.clone(),
+            limit: header.limit.map(|limit| limit.saturating_sub(past.safe)),
+            selector: selector_of(header, context)?,
+            archives: header.archive.is_some(),
+            journal: Some(wanted_again(header, context)?),
+            ..self.request(context)
+        };
+        Ok(Request { resume: Some(past), ..request })
+    }
+
+    /// What is the same either way.
+    fn request(&self, context: &Context) -> Request {
+        Request {
+            queue: String::new(),
+            limit: None,
+            selector: Selector::default(),
+            marked: None,
+            save: self.holding.save(),
+            assume: self.holding.assume(),
+            window: self.holding.window(),
+            archives: false,
+            archive: None,
+            dry_run: self.dry_run,
+            owner: context.settings.owner(),
+            journal: None,
+            resume: None,
+        }
+    }
 }

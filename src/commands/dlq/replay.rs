@@ -12,7 +12,7 @@ use super::{
     look, pick,
     resuming::{self, InDoubt},
     travel::Travel,
-    typed::{BY_HAND, to, to_of, typed, typed_to, unknown},
+    typed::{BY_HAND, selector_of, to, to_of, typed, typed_to, unknown, wanted_again},
 };
 use crate::{
     broker::Broker,
@@ -209,29 +209,14 @@ impl Args {
     /// What the journal of a run says of what was typed.
     fn resumed(&self, resume: Resume, to: To, context: &Context) -> Result<Request, Failure> {
         let header = &resume.past.header;
-        if header.selectors.get(BY_HAND).is_some() {
-            let message =
-                format!("the messages of run {} were chosen by hand, and its journal does not hold which", header.run);
-            return Err(Failure::new("by_hand", message)
-                .hint(format!("choose again: evbus dlq replay {} --pick", header.queue)));
-        }
-        let as_of: jiff::Timestamp = header.as_of.parse().map_err(|_| unknown(header, "when it began"))?;
-        let selection =
-            Selection::deserialize(&header.selectors).map_err(|_| unknown(header, "which messages are meant"))?;
         let travel = Travel::deserialize(&header.travel).map_err(|_| unknown(header, "what travels"))?;
         let request = Request {
             queue: header.queue.clone(),
             to,
             limit: header.limit.map(|limit| limit.saturating_sub(resume.past.safe)),
-            selector: selection.meant_at(as_of).selector(context)?,
+            selector: selector_of(header, context)?,
             rules: travel.rules()?,
-            journal: Some(Wanted {
-                state: context.settings.state_folder()?,
-                to: header.to.clone(),
-                selectors: header.selectors.clone(),
-                travel: header.travel.clone(),
-                as_of: Some(header.as_of.clone()),
-            }),
+            journal: Some(wanted_again(header, context)?),
             resume: None,
             ..self.request(context)
         };

@@ -10,8 +10,8 @@ use crate::{
 
 /// What moved what on this machine, when, and how far it came
 ///
-/// Each replay keeps a journal. One that was cut off, or has left something, is gone on with by: evbus dlq replay --resume RUN. Journals
-/// are kept until somebody removes them: EVBUS_STATE_DIR, else $XDG_STATE_HOME/evbus, else ~/.local/state/evbus.
+/// Each run keeps a journal. One that was cut off, or has left something, is gone on with by --resume RUN of its command. Journals are
+/// kept until somebody removes them: EVBUS_STATE_DIR, else $XDG_STATE_HOME/evbus, else ~/.local/state/evbus.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Only runs over this queue

@@ -1,10 +1,17 @@
 //! What was typed, as a journal keeps it, and back.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    commands::{Context, selection::Selection},
     failure::Failure,
-    ops::dlq::{To, journal::Header},
+    message::selector::Selector,
+    ops::dlq::{
+        To,
+        journal::{Header, Wanted},
+    },
+    terminal::word,
 };
 
 /// What a journal says of messages that were marked or edited.
@@ -13,6 +20,37 @@ pub(super) const BY_HAND: &str = "by_hand";
 /// Where the messages of a run go.
 pub(super) fn to_of(header: &Header) -> Result<To, Failure> {
     to(&header.to).map_err(|_| unknown(header, "where messages go"))
+}
+
+/// Which messages a run means that is gone on with.
+///
+/// # Errors
+/// When they were chosen by hand, or its journal says it in a way that is not known here.
+pub(super) fn selector_of(header: &Header, context: &Context) -> Result<Selector, Failure> {
+    if header.selectors.get(BY_HAND).is_some() {
+        let message =
+            format!("the messages of run {} were chosen by hand, and its journal does not hold which", header.run);
+        let again = format!("choose again: evbus {} {} --pick", header.command, word(&header.queue));
+        return Err(Failure::new("by_hand", message).hint(again));
+    }
+    let as_of: jiff::Timestamp = header.as_of.parse().map_err(|_| unknown(header, "when it began"))?;
+    let selection =
+        Selection::deserialize(&header.selectors).map_err(|_| unknown(header, "which messages are meant"))?;
+    selection.meant_at(as_of).selector(context)
+}
+
+/// The journal of a run that goes on with one which was typed so.
+///
+/// # Errors
+/// When there is no folder for it.
+pub(super) fn wanted_again(header: &Header, context: &Context) -> Result<Wanted, Failure> {
+    Ok(Wanted {
+        state: context.settings.state_folder()?,
+        to: header.to.clone(),
+        selectors: header.selectors.clone(),
+        travel: header.travel.clone(),
+        as_of: Some(header.as_of.clone()),
+    })
 }
 
 /// A journal that cannot be understood.

@@ -139,6 +139,9 @@ impl Apply<'_> {
             archive: Some(path.clone()),
             dry_run: false,
             owner: self.request.owner.clone(),
+            // Whoever applies the same again archives and removes what is left.
+            journal: None,
+            resume: None,
         };
         let failed = |error: &dyn std::error::Error| {
             let causes = std::iter::successors(error.source(), |cause| cause.source());

@@ -1,24 +1,26 @@
 //! Removing messages for good: into a file first, the file read back and compared, then exactly those from the queue. This goes
-//! batch by batch, so that what is held is bounded, and a run that is cut off has lost nothing.
+//! batch by batch, so that what is held is bounded, and a run that is cut off has lost nothing and can be gone on with: its journal says
+//! how far the archive is proven, and what of it may still be in the queue.
 
-use std::path::PathBuf;
+mod removing;
+
+use std::{io, path::PathBuf};
+
+use removing::Removing;
 
 use super::{
     Error,
     archive::{Archive, Origin},
     intent::{Intent, Scope},
+    journal::{Header, Journal, Past, Wanted},
     marks::Marks,
-    reading::{Hold, Reading},
-    run::{Event, Line, Outcome, Report},
-    saver::Saver,
+    reading::Hold,
+    resuming,
+    run::{Event, Report},
     session::{Assumption, Purpose, Save, Session},
     terms::Wish,
 };
-use crate::{
-    broker::{Broker, Delivery},
-    interrupt::Interrupt,
-    message::selector::Selector,
-};
+use crate::{broker::Broker, interrupt::Interrupt, message::selector::Selector};
 
 /// What is to be removed.
 pub struct Request {
@@ -44,6 +46,10 @@ pub struct Request {
     pub dry_run: bool,
     /// Who runs it, `user@host`.
     pub owner: String,
+    /// The journal, where one is to be kept. A run that removes nothing keeps none.
+    pub journal: Option<Wanted>,
+    /// The run that it goes on with, in the archive of that run.
+    pub resume: Option<Past>,
 }
 
 impl Request {
@@ -97,9 +103,6 @@ pub struct Preview {
 const IN_HAND: u16 = 1000;
 /// The same where a killed evbus would cost every message it holds an attempt.
 const CAREFUL: u16 = 100;
-/// Bodies of a batch.
-const BATCH_BYTES: usize = 16 << 20;
-
 /// A purge that has connected and waits for consent.
 pub struct Purge<'a> {
     session: Session<'a>,
@@ -107,6 +110,8 @@ pub struct Purge<'a> {
     set: u64,
     hold: Hold,
     archive: Option<PathBuf>,
+    journal: Option<Journal>,
+    resume: Option<Past>,
 }
 
 impl<'a> Purge<'a> {
@@ -116,12 +121,12 @@ impl<'a> Purge<'a> {
     /// See [`Error`].
     pub async fn prepare(
         broker: &'a Broker,
-        request: Request,
+        mut request: Request,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Purge<'a>, Error> {
+        let resume = request.resume.take();
         let intent = request.intent();
-        let mut session = Session::open(broker, intent.purpose).await?;
-        let set = intent.scope.set(session.facts.ready);
+        let (mut session, set) = resuming::begin(broker, intent.purpose, intent.scope, resume.as_ref()).await?;
         let terms = session.terms(&intent.wish, set).await?;
         for warning in terms.warnings {
             listen(Event::Warning(warning));
@@ -129,9 +134,38 @@ impl<'a> Purge<'a> {
         if let Some(policy) = &terms.guarded {
             listen(Event::Guarded(policy));
         }
-        let new = || PathBuf::from(format!("evbus-purge-{}.ndjson.zst", session.run));
-        let archive = (request.archives && !request.dry_run).then(|| request.archive.clone().unwrap_or_else(new));
-        Ok(Purge { session, request, set, hold: terms.hold, archive })
+        let archive = match &resume {
+            Some(past) => past.header.archive.clone(),
+            None => request.archives.then(|| {
+                let new = || PathBuf::from(format!("evbus-purge-{}.ndjson.zst", session.run));
+                request.archive.clone().unwrap_or_else(new)
+            }),
+        };
+        let archive = archive.filter(|_| !request.dry_run);
+        let (Hold::Undecided(most) | Hold::AtStake(most)) = terms.hold;
+        let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| {
+            let (identity, host) = (session.broker.identity(), session.consuming.host());
+            let header = Header {
+                queue: request.queue.clone(),
+                owner: request.owner.clone(),
+                limit: request.limit,
+                window: most.into(),
+                set,
+                // Whoever goes on with it may be somewhere else.
+                archive: archive.as_ref().map(|path| std::path::absolute(path).unwrap_or_else(|_| path.clone())),
+                ..wanted.header("dlq purge", &session.run, identity, host)
+            };
+            resuming::begin_journal(&wanted.state, resume.as_ref(), header)
+        });
+        let journal = match begun.transpose() {
+            Ok(journal) => journal,
+            Err(error) => {
+                session.unprotect(&mut |text| listen(Event::Warning(text))).await?;
+                session.close().await;
+                return Err(error.into());
+            }
+        };
+        Ok(Purge { session, request, set, hold: terms.hold, archive, journal, resume })
     }
 
     /// Messages in the set: an upper bound where a selector chooses among them.
@@ -171,9 +205,16 @@ impl<'a> Purge<'a> {
         consent: impl FnOnce(&Preview) -> bool,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<Option<Report>, Error> {
-        let mut report = Report { run: self.session.run.clone(), dry_run: self.request.dry_run, ..Report::default() };
+        let resumes = self.resume.as_ref().map(|past| past.header.run.clone());
+        let mut report =
+            Report { run: self.session.run.clone(), dry_run: self.request.dry_run, resumes, ..Report::default() };
         let goes = consent(&self.preview()) && !interrupt.is_raised();
-        let outcome = if goes { self.archive_and_remove(interrupt, &mut report, listen).await } else { Ok(()) };
+        let outcome = if goes {
+            self.archive_and_remove(interrupt, &mut report, listen).await
+        } else {
+            self.journal.take().into_iter().for_each(Journal::discard);
+            Ok(())
+        };
         if let Err(error) = self.session.unprotect(&mut |text| listen(Event::Warning(text))).await {
             listen(Event::Warning(super::still_there(&error)));
         }
@@ -190,146 +231,55 @@ impl<'a> Purge<'a> {
     }
 
     async fn archive_and_remove(
-        &self,
-        interrupt: &Interrupt,
-        report: &mut Report,
-        listen: &mut impl FnMut(Event<'_>),
-    ) -> Result<(), Error> {
-        let queue = &self.session.queue;
-        let archive = match self.archive.as_deref() {
-            Some(path) => Some(
-                Archive::create(path, Origin { run: &self.session.run, vhost: self.session.broker.vhost(), queue })
-                    .map_err(|source| self.bad(source))?,
-            ),
-            None => None,
-        };
-        report.archive.clone_from(&self.archive);
-        let reading = self.session.begin(self.set, self.hold).await?;
-        let saver = Saver::new(&self.session);
-        let mut removing = Removing { purge: self, archive, reading, saver, batch: Vec::new(), bytes: 0 };
-        let outcome = removing.pump(interrupt, report, listen).await;
-        let finished = removing.finish(report);
-        let returned = removing.give_back(report).await;
-        outcome.and(finished).and(returned)
-    }
-
-    fn bad(&self, source: std::io::Error) -> Error {
-        let path = self.archive.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        Error::Archive { path, source }
-    }
-}
-
-/// The removing part of a purge: in batches, each archived and proven before it is acknowledged.
-struct Removing<'a> {
-    purge: &'a Purge<'a>,
-    archive: Option<Archive>,
-    reading: Reading<'a>,
-    saver: Saver<'a>,
-    batch: Vec<(u64, Delivery)>,
-    bytes: usize,
-}
-
-impl Removing<'_> {
-    async fn pump(
         &mut self,
         interrupt: &Interrupt,
         report: &mut Report,
         listen: &mut impl FnMut(Event<'_>),
     ) -> Result<(), Error> {
-        let request = &self.purge.request;
-        let (mut read, mut marked) = (0, request.marked.clone());
-        while request.most().is_none_or(|most| report.selected < most) {
-            let (kept, most) = self.reading.kept();
-            if self.batch.len() >= most.div_ceil(2) || self.batch.len() + kept >= most || self.bytes >= BATCH_BYTES {
-                self.remove(report, listen).await?;
-            }
-            self.reading.make_room().await?;
-            let next = tokio::select! {
-                biased;
-                () = interrupt.raised() => { report.interrupted = true; break }
-                next = self.reading.next() => next?,
-            };
-            let Some(delivery) = next else { break };
-            read += 1;
-            listen(Event::Read(read));
-            let selected = request.selector.matches(&self.purge.session.queue, &delivery.message);
-            report.undecided += u64::from(selected.is_none());
-            if selected != Some(true) || marked.as_mut().is_some_and(|marked| !marked.take(&delivery.message)) {
-                self.saver.stay(self.reading.deliveries(), delivery).await?;
-                continue;
-            }
-            report.selected += 1;
-            if request.dry_run {
-                let message_id = delivery.message.properties.message_id.clone();
-                tell(Line { seq: read, message_id, target: None, outcome: Outcome::WouldRemove }, report, listen);
-                self.saver.stay(self.reading.deliveries(), delivery).await?;
-                continue;
-            }
-            self.bytes += delivery.message.body.len();
-            self.batch.push((read, delivery));
-        }
-        if !report.interrupted {
-            report.missing = marked.as_ref().map_or(0, Marks::count);
-        }
-        self.remove(report, listen).await
-    }
-
-    /// Ends the archive of a run, however it went; one without messages goes.
-    fn finish(&mut self, report: &mut Report) -> Result<(), Error> {
-        match self.archive.take() {
-            Some(archive) if archive.count() == 0 => {
-                report.archive = None;
-                archive.discard().map_err(|source| self.purge.bad(source))
-            }
-            Some(archive) => archive.finish(true).map_err(|source| self.purge.bad(source)),
-            None => Ok(()),
-        }
-    }
-
-    /// Archives the batch, proves it, acknowledges it.
-    async fn remove(&mut self, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) -> Result<(), Error> {
-        if self.batch.is_empty() {
-            return Ok(());
-        }
-        if let Some(archive) = &mut self.archive {
-            let written = self.batch.iter().try_for_each(|(_, delivery)| archive.add(&delivery.message));
-            written.and_then(|()| archive.prove()).map_err(|source| self.purge.bad(source))?;
-        }
-        self.bytes = 0;
-        let (removed, receipts): (Vec<_>, Vec<_>) = self
-            .batch
-            .drain(..)
-            .map(|(seq, Delivery { message, receipt })| ((seq, message.properties.message_id), receipt))
-            .unzip();
-        // An acknowledgement that is written is not one that the broker has read.
-        let gone = match self.reading.deliveries().acknowledge(receipts).await {
-            Ok(()) => self.reading.deliveries().worked_off().await,
-            Err(error) => Err(error),
+        let (journal, mut resume) = (self.journal.take(), self.resume.take());
+        let begun = match self.open_archive(resume.as_ref()) {
+            // From now on this run is the one that goes on with the other.
+            Ok(archive) => match resume.as_mut().filter(|_| !self.request.dry_run) {
+                Some(past) => past.hand_over(&self.session.run).map(|()| archive).map_err(Error::from),
+                None => Ok(archive),
+            },
+            Err(source) => Err(self.bad(source)),
         };
-        for (seq, message_id) in removed {
-            let outcome = match &gone {
-                Ok(()) => Outcome::Removed,
-                Err(error) => Outcome::Unknown(format!("it may be removed, and may still be here: {error}")),
-            };
-            tell(Line { seq, message_id, target: None, outcome }, report, listen);
+        let archive = match begun {
+            Ok(archive) => archive,
+            Err(error) => {
+                journal.into_iter().for_each(Journal::discard);
+                return Err(error);
+            }
+        };
+        report.archive.clone_from(&self.archive);
+        report.journal = journal.as_ref().map(|journal| journal.path().to_owned());
+        let mut removing = Removing::begin(self, archive, journal, resume.as_ref()).await?;
+        let outcome = removing.pump(interrupt, report, listen).await;
+        let finished = removing.finish(report);
+        let outcome = outcome.and(finished);
+        removing.close_journal(outcome.is_ok(), report, listen).await;
+        outcome.and(removing.give_back(report).await)
+    }
+
+    /// The archive, where one is kept: a new one, or that of the run that is gone on with, as far as it is proven.
+    fn open_archive(&self, past: Option<&Past>) -> io::Result<Option<Archive>> {
+        let Some(path) = &self.archive else { return Ok(None) };
+        let Session { run, queue, broker, .. } = &self.session;
+        if let Some(proven) = past.and_then(|past| past.archived.as_ref()) {
+            return Archive::again(path, queue, proven).map(Some);
         }
-        gone.map_err(Error::from)
+        if let Some(past) = past {
+            // It was cut off before anything of its archive was proven, which was begun then or was not.
+            Archive::remove_unproven(path, &resuming::runs(&past.header))?;
+        }
+        let mut archive = Archive::create(path, Origin { run, vhost: broker.vhost(), queue })?;
+        archive.prove()?;
+        Ok(Some(archive))
     }
 
-    /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
-    async fn give_back(mut self, report: &mut Report) -> Result<(), Error> {
-        let unseen = self.reading.deliveries().cancel().await?;
-        let all = self.batch.drain(..).map(|(_, delivery)| delivery).chain(unseen);
-        let saved = self.saver.stay_all(self.reading.deliveries(), all).await;
-        report.saved = self.saver.copied();
-        self.saver.close().await;
-        // What could not be saved keeps nothing else from going back in order.
-        saved.and(self.purge.session.give_back(self.reading).await)
+    fn bad(&self, source: io::Error) -> Error {
+        let path = self.archive.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        Error::Archive { path, source }
     }
-}
-
-/// Counts and tells what became of a message.
-fn tell(line: Line, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) {
-    report.count(&line.outcome);
-    listen(Event::Settled(&line));
 }

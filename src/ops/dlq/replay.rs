@@ -165,19 +165,8 @@ impl<'a> Replay<'a> {
     ) -> Result<Replay<'a>, Error> {
         let resume = request.resume.take();
         let intent = request.intent();
-        let (mut session, set) = match &resume {
-            None => {
-                let session = Session::open(broker, intent.purpose).await?;
-                let set = intent.scope.set(session.facts.ready);
-                (session, set)
-            }
-            Some(Resume { past, .. }) => {
-                let mut session = resuming::open(broker, intent.purpose, past).await?;
-                resuming::has_come_back(&mut session, past.rest()).await;
-                let set = resuming::set(&session, past);
-                (session, set)
-            }
-        };
+        let past = resume.as_ref().map(|resume| &resume.past);
+        let (mut session, set) = resuming::begin(broker, intent.purpose, intent.scope, past).await?;
         if let Some(park) = &request.care.park
             && session.consuming.look_up(park).await?.is_none()
         {
@@ -198,12 +187,9 @@ impl<'a> Replay<'a> {
         }
         let (Hold::Undecided(most) | Hold::AtStake(most)) = terms.hold;
         let window = u64::from(most);
-        let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| match &resume {
-            None => Journal::create(&wanted.state, &Header { window, set, ..header(&session, &request, wanted) }),
-            Some(Resume { past, .. }) => {
-                let header = Header { window, set: past.rest(), ..header(&session, &request, wanted) };
-                past.next(&wanted.state, &Header { resumes: resuming::runs(&past.header), ..header })
-            }
+        let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| {
+            let header = Header { window, set, ..header(&session, &request, wanted) };
+            resuming::begin_journal(&wanted.state, past, header)
         });
         let journal = match begun.transpose() {
             Ok(journal) => journal,

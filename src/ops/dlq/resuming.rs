@@ -1,12 +1,13 @@
 //! Going on with a run that was cut off: who still holds its queue, what of it has come back, and what is to become of it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use tokio::time::Instant;
 
 use super::{
     Custody, Error,
-    journal::{Header, Past},
+    intent::Scope,
+    journal::{self, Header, Journal, Past},
     session::{Purpose, Session},
 };
 use crate::broker::Broker;
@@ -44,9 +45,41 @@ pub(super) fn runs(header: &Header) -> Vec<String> {
     std::iter::once(&header.run).chain(&header.resumes).cloned().collect()
 }
 
+/// Opens the session of a run, and says how many messages it may read: those that are there, or what the run that is gone on with has left.
+///
+/// # Errors
+/// See [`Error`].
+pub(super) async fn begin<'a>(
+    broker: &'a Broker,
+    purpose: Purpose<'_>,
+    scope: Scope,
+    past: Option<&Past>,
+) -> Result<(Session<'a>, u64), Error> {
+    let Some(past) = past else {
+        let session = Session::open(broker, purpose).await?;
+        let set = scope.set(session.facts.ready);
+        return Ok((session, set));
+    };
+    let mut session = open(broker, purpose, past).await?;
+    has_come_back(&mut session, past.rest()).await;
+    let set = set(&session, past);
+    Ok((session, set))
+}
+
+/// Begins the journal of a run, and takes over what the one that is gone on with has left open.
+///
+/// # Errors
+/// [`journal::Error::NoPlace`].
+pub(super) fn begin_journal(state: &Path, past: Option<&Past>, header: Header) -> Result<Journal, journal::Error> {
+    match past {
+        None => Journal::create(state, &header),
+        Some(past) => past.next(state, &Header { set: past.rest(), resumes: runs(&past.header), ..header }),
+    }
+}
+
 /// How many messages are to be read at most. What had not been moved comes first where returns keep their places; elsewhere it may be
 /// anywhere.
-pub(super) fn set(session: &Session<'_>, past: &Past) -> u64 {
+fn set(session: &Session<'_>, past: &Past) -> u64 {
     let begun = past.rest() + past.open_ones().filter(|open| open.safe).count() as u64;
     if session.facts.custody.as_ref().is_some_and(Custody::rotates) { begun.max(session.facts.ready) } else { begun }
 }
@@ -54,7 +87,7 @@ pub(super) fn set(session: &Session<'_>, past: &Past) -> u64 {
 /// Opens the session, when the lock of the run that has ended is gone.
 ///
 /// Whoever holds the lock of its journal knows that its process has ended; the broker may not have noticed yet.
-pub(super) async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Past) -> Result<Session<'a>, Error> {
+async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Past) -> Result<Session<'a>, Error> {
     let (runs, deadline) = (runs(&past.header), Instant::now() + LONGEST);
     loop {
         match Session::open(broker, purpose).await {
@@ -72,7 +105,7 @@ pub(super) async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Pa
 ///
 /// Broker fact: what a process held that was killed comes back a moment after its connection has ended, on quorum queues of 3.10 one by
 /// one.
-pub(super) async fn has_come_back(session: &mut Session<'_>, expected: u64) {
+async fn has_come_back(session: &mut Session<'_>, expected: u64) {
     let (began, mut steady) = (Instant::now(), Instant::now());
     while let Some(ready) = session.ready().await {
         if ready != session.facts.ready {

@@ -53,7 +53,7 @@ pub fn show(terminal: &mut Terminal, runs: &[Listed], now: jiff::Timestamp) -> R
 fn document(run: &Listed, now: jiff::Timestamp) -> serde_json::Value {
     let header = &run.header;
     json!({ "run": header.run, "command": header.command, "state": word(run.state), "queue": header.queue, "vhost": header.vhost,
-        "host": header.host, "user": header.user, "owner": header.owner, "to": header.to, "selectors": header.selectors,
+        "host": header.host, "user": header.user, "owner": header.owner, "to": Some(&header.to).filter(|to| !to.is_empty()), "archive": header.archive, "selectors": header.selectors,
         "travel": header.travel, "limit": header.limit, "set": header.set, "started_at": header.started_at,
         "ended_at": run.end.as_ref().map(|end| &end.ended_at), "age_s": age(run, now).map(|age| age.as_secs()),
         "moved": moved(run), "begun": run.begun, "open": run.open, "end": run.end, "resumes": header.resumes,
@@ -62,7 +62,7 @@ fn document(run: &Listed, now: jiff::Timestamp) -> serde_json::Value {
 
 /// Messages that it moved.
 fn moved(run: &Listed) -> u64 {
-    run.end.as_ref().map_or(run.safe, |end| end.replayed)
+    run.end.as_ref().map_or(run.safe, |end| if run.header.command == "dlq purge" { end.removed } else { end.replayed })
 }
 
 fn age(run: &Listed, now: jiff::Timestamp) -> Option<Duration> {

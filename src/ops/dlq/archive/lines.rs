@@ -39,6 +39,11 @@ impl Lines {
         Lines { queue: queue.to_owned(), line, digest, count: 0 }
     }
 
+    /// Those of an archive that holds so much already.
+    pub(super) fn again(queue: &str, digest: Context, count: u64) -> Lines {
+        Lines { queue: queue.to_owned(), line: Vec::new(), digest, count }
+    }
+
     /// The line that was made last; the first is the header.
     pub(in crate::ops::dlq) fn line(&self) -> &[u8] {
         &self.line

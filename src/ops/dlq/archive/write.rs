@@ -11,10 +11,10 @@ use ring::digest::{Context, SHA256};
 use zstd::stream::{read::Decoder, write::Encoder};
 
 use super::{
-    BUFFER, is_packed,
-    lines::{Lines, Origin},
+    BUFFER, Reader, Unreadable, is_packed,
+    lines::{Lines, Origin, hex},
 };
-use crate::message::Message;
+use crate::{message::Message, ops::dlq::journal::Archived};
 
 /// An archive that is being written. The file is new and readable by its owner only: bodies are other people's data.
 pub(in crate::ops::dlq) struct Archive {
@@ -51,6 +51,47 @@ impl Archive {
         Ok(archive)
     }
 
+    /// Goes on with a file that holds so much that was proven. What stands behind that is cut off: nobody has relied on it.
+    ///
+    /// # Errors
+    /// When it is not there, or does not hold what was proven; then it is left as it is.
+    pub(in crate::ops::dlq) fn again(path: &Path, queue: &str, proven: &Archived) -> io::Result<Archive> {
+        let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+        let mut before = Context::new(&SHA256);
+        let front = (&mut file).take(proven.bytes);
+        if is_packed(path) {
+            read_back(Decoder::new(front)?, &mut before)?;
+        } else {
+            read_back(front, &mut before)?;
+        }
+        if hex(before.clone().finish()) != proven.sha256 {
+            return Err(io::Error::other("it does not hold what was archived any more"));
+        }
+        file.set_len(proven.bytes)?;
+        file.seek(SeekFrom::Start(proven.bytes))?;
+        let out = BufWriter::with_capacity(BUFFER, file);
+        let sink = if is_packed(path) { Sink::Packed(frame(out)?) } else { Sink::Plain(out) };
+        let lines = Lines::again(queue, before.clone(), proven.records);
+        Ok(Archive { path: path.to_owned(), sink, lines, is_new: false, proven: proven.bytes, before })
+    }
+
+    /// Removes a file that one of these runs has begun and proven nothing of; any other stays as it is.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(in crate::ops::dlq) fn remove_unproven(path: &Path, runs: &[String]) -> io::Result<()> {
+        let is_theirs = match Reader::open(path) {
+            Ok(reader) => runs.contains(&reader.header().run),
+            Err(error) => matches!(error, Unreadable::Empty),
+        };
+        if is_theirs { std::fs::remove_file(path) } else { Ok(()) }
+    }
+
+    /// How much of it is proven.
+    pub(in crate::ops::dlq) fn proven(&self) -> Archived {
+        Archived { records: self.lines.count(), bytes: self.proven, sha256: hex(self.before.clone().finish()) }
+    }
+
     /// Adds a message.
     ///
     /// # Errors
@@ -69,6 +110,9 @@ impl Archive {
             return Ok(());
         }
         self.sink.settle()?;
+        if self.proven == 0 {
+            self.sync_folder()?;
+        }
         let mut file = File::open(&self.path)?;
         let end = file.metadata()?.len();
         file.seek(SeekFrom::Start(self.proven))?;
@@ -94,10 +138,13 @@ impl Archive {
     pub(in crate::ops::dlq) fn finish(mut self, complete: bool) -> io::Result<()> {
         self.sink.put(&self.lines.end(complete))?;
         self.sink.settle()?;
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        self.sync_folder()
+    }
+
+    /// A file that is on the disk is found there when its name is too.
+    fn sync_folder(&self) -> io::Result<()> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
     /// How many messages it holds.

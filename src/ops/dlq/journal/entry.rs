@@ -78,6 +78,17 @@ pub struct End {
     pub complete: bool,
 }
 
+/// How much of an archive is proven to be on the disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Archived {
+    /// Records.
+    pub records: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// The digest of what they say, in hexadecimal digits.
+    pub sha256: String,
+}
+
 /// A line behind the first one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
@@ -91,6 +102,7 @@ pub(super) enum Entry {
     Gone(Vec<(u64, u64)>),
     Stays(Vec<(u64, u64)>),
     Left(Vec<Identity>),
+    Archived(Archived),
     Resumed { by: String },
     End(End),
 }
@@ -141,6 +153,7 @@ enum Written {
     Gone { n: Vec<(u64, u64)> },
     Stays { n: Vec<(u64, u64)> },
     Left { ids: Vec<String> },
+    Archived(Archived),
     Resumed { by: String },
     End(End),
 }
@@ -162,6 +175,7 @@ pub(super) fn write(out: &mut Vec<u8>, entry: &Entry) {
         Entry::Gone(n) => Written::Gone { n },
         Entry::Stays(n) => Written::Stays { n },
         Entry::Left(identities) => Written::Left { ids: identities.iter().map(ToString::to_string).collect() },
+        Entry::Archived(archived) => Written::Archived(archived),
         Entry::Resumed { by } => Written::Resumed { by },
         Entry::End(end) => Written::End(end),
     };
@@ -200,6 +214,7 @@ pub(super) fn read(line: &[u8]) -> Result<Entry, String> {
         Written::Gone { n } => Entry::Gone(ranges(n)?),
         Written::Stays { n } => Entry::Stays(ranges(n)?),
         Written::Left { ids } => Entry::Left(ids.iter().map(identity).collect::<Result<_, _>>()?),
+        Written::Archived(archived) => Entry::Archived(archived),
         Written::Resumed { by } => Entry::Resumed { by },
         Written::End(end) => Entry::End(end),
     })
@@ -236,6 +251,7 @@ mod tests {
             Entry::Gone(vec![(1, 1), (3, 3)]),
             Entry::Stays(vec![]),
             Entry::Left(vec![identity]),
+            Entry::Archived(Archived { records: 2, bytes: 300, sha256: "00ff".to_owned() }),
             Entry::Resumed { by: "r2".to_owned() },
             Entry::End(End { replayed: 2, complete: true, ..End::default() }),
         ];

@@ -17,6 +17,7 @@
 //! | `safe` | they are confirmed, not returned, and their target has them | before the originals are acknowledged |
 //! | `gone` | the broker has worked the acknowledgements off | some time later |
 //! | `stays` | they are not at their target, and where they were | some time later |
+//! | `archived` | so much of the archive is proven | before the originals are acknowledged |
 //! | `resumed` | another run goes on with this one | before that one holds anything |
 //! | `end` | the run ended in order, and with what | at the end |
 //!
@@ -28,6 +29,9 @@
 //! That an acknowledgement was worked off is what the broker's channel says. A quorum queue takes it from the channel later, and may not have
 //! it when the connection ends (a guess: messages that were gone came back once, on 4.0 under load). So the last that are gone are
 //! remembered as well, twice as many as may be open at once.
+//!
+//! A purge has its archive for a target: an intent and `safe` are one moment there, after the batch is proven. Nothing of it is ever in doubt:
+//! what the archive holds beyond what is `archived` was not removed, and is cut off when another run goes on with it.
 //!
 //! The file is locked as long as its run lasts: two that would go on with it exclude each other.
 
@@ -49,7 +53,7 @@ use std::{
 
 use crate::broker;
 
-pub use entry::{End, Header};
+pub use entry::{Archived, End, Header};
 pub use known::{Known, Verdict};
 pub use list::{Listed, State, list};
 pub use past::Past;

@@ -11,7 +11,7 @@ use std::{
 use rustix::fs::FlockOperation;
 
 use super::{
-    End, Error, Header, Journal,
+    Archived, End, Error, Header, Journal,
     entry::{self, Entry},
     lock,
     places::{Places, count},
@@ -44,6 +44,8 @@ pub struct Past {
     pub safe: u64,
     /// What has become of the records of an archive.
     pub places: Places,
+    /// How much of its archive is proven; `None` where it has not come to that, or keeps none.
+    pub archived: Option<Archived>,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
     /// The last that are gone.
@@ -65,6 +67,7 @@ pub(super) struct Takeover<'a> {
     pub(super) gone: &'a VecDeque<Identity>,
     pub(super) targets: &'a [String],
     pub(super) places: &'a Places,
+    pub(super) archived: Option<&'a Archived>,
 }
 
 /// Whoever lists runs holds the lock of each for a moment.
@@ -146,9 +149,9 @@ impl Past {
             entry::read(&line).and_then(|entry| told.take(entry)).map_err(|because| damaged(number, because))?;
             whole += line.len() as u64;
         }
-        let Told { end, resumed_by, safe, places, targets, open, gone, last, .. } = told;
+        let Told { end, resumed_by, safe, places, archived, targets, open, gone, last, .. } = told;
         let (places, file) = (places.unwrap_or_default(), lines.into_inner());
-        Ok(Past { header, end, resumed_by, safe, places, targets, open, gone, last, file, path, whole })
+        Ok(Past { header, end, resumed_by, safe, places, archived, targets, open, gone, last, file, path, whole })
     }
 
     /// The messages whose fate is open, in the order in which they were begun with.
@@ -193,7 +196,8 @@ impl Past {
     pub fn next(&self, state: &Path, header: &Header) -> Result<Journal, Error> {
         let carried: Vec<Open> = self.open.values().copied().collect();
         let Past { gone, targets, places, .. } = self;
-        Journal::begin(state, header, &Takeover { open: &carried, gone, targets, places })
+        let archived = self.archived.as_ref();
+        Journal::begin(state, header, &Takeover { open: &carried, gone, targets, places, archived })
     }
 
     /// Says in this journal that another run goes on with it. It is on the disk when this returns.
@@ -222,6 +226,7 @@ struct Told {
     safe: u64,
     /// There from the first record that was put on.
     places: Option<Places>,
+    archived: Option<Archived>,
     targets: Vec<String>,
     open: BTreeMap<u64, Open>,
     gone: VecDeque<Identity>,
@@ -288,6 +293,7 @@ impl Told {
                 }
             }
             Entry::Left(identities) => identities.into_iter().for_each(|identity| self.leave(identity)),
+            Entry::Archived(archived) => self.archived = Some(archived),
             Entry::Resumed { by } => self.resumed_by = Some(by),
             Entry::End(end) => self.end = Some(end),
         }

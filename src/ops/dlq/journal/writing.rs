@@ -14,7 +14,7 @@ use rustix::fs::FlockOperation;
 use tokio::task::JoinHandle;
 
 use super::{
-    End, Error, Header,
+    Archived, End, Error, Header,
     entry::{self, Entry},
     lock, make_folder,
     past::{Open, Takeover},
@@ -67,7 +67,7 @@ impl Journal {
     /// # Errors
     /// [`Error::NoPlace`].
     pub(super) fn begin(state: &Path, header: &Header, takeover: &Takeover<'_>) -> Result<Journal, Error> {
-        let Takeover { open: carried, gone, targets, places } = *takeover;
+        let Takeover { open: carried, gone, targets, places, archived } = *takeover;
         let folder = make_folder(state)?;
         let no_place = |source| Error::NoPlace { folder: folder.clone(), source };
         let path = super::file(state, &header.run)
@@ -92,6 +92,9 @@ impl Journal {
             let all = |ranges: &Ranges| ranges.iter().collect();
             let (settled, doubtful) = (all(places.settled()), all(places.doubtful()));
             entry::write(&mut lines, &Entry::Earlier { settled, doubtful });
+        }
+        if let Some(archived) = archived {
+            entry::write(&mut lines, &Entry::Archived(archived.clone()));
         }
         let written = (&file).write_all(&lines).and_then(|()| file.sync_all());
         let written = written.and_then(|()| File::open(&folder)?.sync_all());
@@ -122,7 +125,7 @@ impl Journal {
     /// [`Error::NoPlace`].
     pub fn create(state: &Path, header: &Header) -> Result<Journal, Error> {
         let (gone, places) = (&VecDeque::new(), &Places::default());
-        Journal::begin(state, header, &Takeover { open: &[], gone, targets: &[], places })
+        Journal::begin(state, header, &Takeover { open: &[], gone, targets: &[], places, archived: None })
     }
 
     /// The file.
@@ -170,6 +173,11 @@ impl Journal {
     /// Writes down that these did not arrive, and are where they were.
     pub fn stays(&mut self, numbers: impl IntoIterator<Item = u64>) {
         self.enter(numbers, Entry::Stays);
+    }
+
+    /// Writes down how much of the archive is proven.
+    pub fn archived(&mut self, archived: Archived) {
+        self.line(&Entry::Archived(archived));
     }
 
     /// The present moment: everything that was written down so far.

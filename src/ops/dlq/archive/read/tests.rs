@@ -6,6 +6,7 @@ use super::{
     super::{Archive, Origin},
     *,
 };
+use crate::ops::dlq::journal::Archived;
 
 const NAMES: [&str; 2] = ["a.ndjson", "a.ndjson.zst"];
 
@@ -180,6 +181,36 @@ fn a_summary_may_follow_and_nothing_else() -> io::Result<()> {
     std::fs::write(&path, format!("{text}{text}"))?;
     let damage = read(&path).expect("it is an archive").1.expect_err("two in one file");
     assert!(damage.because.contains("something follows"), "{damage}");
+    Ok(())
+}
+
+#[test]
+fn what_was_cut_off_goes_on_where_it_was_proven() -> io::Result<()> {
+    for name in NAMES {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join(name);
+        let mut archive = Archive::create(&path, Origin { run: "r", vhost: "/", queue: "q" })?;
+        for n in 0..3 {
+            archive.add(&message(n))?;
+        }
+        archive.prove()?;
+        let proven = archive.proven();
+        archive.add(&message(7))?;
+        archive.prove()?;
+        drop(archive);
+        let mut again = Archive::again(&path, "q", &proven)?;
+        again.add(&message(3))?;
+        again.prove()?;
+        again.finish(true)?;
+        assert_eq!(read(&path).expect("it is an archive"), (all(4), Ok(End { count: 4, complete: true })), "{name}");
+
+        let whole = std::fs::read(&path)?;
+        let other = Archived { sha256: proven.sha256.replace(['0', '1'], "2"), ..proven.clone() };
+        assert!(Archive::again(&path, "q", &other).is_err(), "it is another one");
+        let longer = Archived { bytes: whole.len() as u64 + 1, ..proven };
+        assert!(Archive::again(&path, "q", &longer).is_err(), "it is shorter than that");
+        assert_eq!(std::fs::read(&path)?, whole, "and left as it is");
+    }
     Ok(())
 }
 
