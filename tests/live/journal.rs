@@ -100,3 +100,59 @@ fn a_disk_that_gets_full_stops_it_in_order() {
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(&state.path().join("runs")), 0o700);
 }
+
+/// The SHA-256 of a file, as the system's own tool has it.
+fn sha256(path: impl AsRef<Path>) -> String {
+    let output = std::process::Command::new("sha256sum").arg(path.as_ref()).output().expect("sha256sum");
+    String::from_utf8_lossy(&output.stdout).split_whitespace().next().expect("a digest").to_owned()
+}
+
+#[test]
+fn a_receipt_says_who_did_what_and_proves_it() {
+    let Some(live) = broker("receipt") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    live.pair("quorum", "work", "dead");
+    live.fill("work", 12);
+    live.reject_all("work", "dead");
+    let run = |arguments: &[&str]| live.evbus(arguments).env("EVBUS_STATE_DIR", &state).within(folder.path()).done();
+    let receipt = |name: &str| -> Value {
+        let path = folder.path().join(name);
+        assert_eq!(fs::metadata(&path).expect("a receipt").permissions().mode() & 0o777, 0o600);
+        serde_json::from_str(&fs::read_to_string(path).expect("its text")).expect("one object")
+    };
+
+    let replay =
+        ["dlq", "replay", "dead", "--where", ".body.json.n < 9", "--yes", "-o", "json", "--receipt", "replay.json"];
+    let done = run(&replay).ends_with(0);
+    let told = receipt("replay.json");
+    assert_eq!(told, done.summary(), "the same as the last line");
+    for (key, value) in [
+        ("command", Value::from("dlq replay")),
+        ("queue", "dead".into()),
+        ("to", "source".into()),
+        ("user", "guest".into()),
+        ("replayed", 9.into()),
+        ("left", 3.into()),
+        ("selectors", serde_json::json!({"expression": ".body.json.n < 9"})),
+        ("journal_sha256", sha256(told["journal"].as_str().expect("a path")).into()),
+    ] {
+        assert_eq!(told[key], value, "{key}: {told}");
+    }
+    assert!(told["owner"].as_str().is_some_and(|owner| owner.starts_with("tester@")), "{told}");
+    assert!(told["started_at"].as_str() <= told["ended_at"].as_str() && told["ended_at"].is_string(), "{told}");
+
+    let again = run(&replay).ends_with(2);
+    assert!(again.err().contains("the receipt replay.json cannot be begun"), "{}", again.whole());
+    assert_eq!((live.ready("dead"), live.ready("work")), (3, 9), "and nothing was moved");
+
+    let purge = ["dlq", "purge", "dead", "--yes", "-o", "json", "--archive", "a.ndjson", "--receipt", "purge.json"];
+    run(&purge).ends_with(0);
+    let told = receipt("purge.json");
+    let archive = fs::read_to_string(folder.path().join("a.ndjson")).expect("an archive");
+    let last: Value = archive.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("a last line");
+    assert_eq!((&told["archive_sha256"], &told["removed"]), (&last["sha256"], &3.into()), "{told}");
+
+    run(&["dlq", "purge", "no-such-queue", "--yes", "--receipt", "none.json"]).ends_with(1);
+    assert!(!folder.path().join("none.json").exists(), "where nothing was done there is none");
+}

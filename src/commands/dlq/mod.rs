@@ -9,6 +9,7 @@ mod holding;
 mod list;
 mod pick;
 mod purge;
+mod receipt;
 mod replay;
 mod restore;
 mod resuming;

@@ -8,7 +8,9 @@ use super::{
     ended,
     explain::{self, Explain},
     holding::Holding,
-    look, pick, resuming,
+    look, pick,
+    receipt::{self, Receipt},
+    resuming,
     typed::{BY_HAND, selector_of, typed, wanted_again},
 };
 use crate::{
@@ -62,6 +64,9 @@ pub struct Args {
     #[command(flatten)]
     explain: Explain,
 
+    #[command(flatten)]
+    receipt: Receipt,
+
     /// Go on with this run, which was cut off or stopped: with its queue, its messages and its archive
     ///
     /// What it had archived is only removed, and its archive goes on where it was proven to end. evbus dlq runs lists the runs of this
@@ -94,6 +99,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
+    let sheet = args.receipt.begin()?;
     let chosen = if args.pick {
         let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
         pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
@@ -112,6 +118,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let outcome =
         purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut |event| view.event(event)).await;
     let report = view.finish(outcome)?;
+    receipt::keep(sheet, report.as_ref())?;
     if let Some(report) = &report {
         args.selection.tell_of_empty_groups(&context.terminal, &queue, report.selected);
     }

@@ -10,6 +10,7 @@ use super::{
     explain::{self, Explain},
     holding::Holding,
     look, pick,
+    receipt::{self, Receipt},
     resuming::{self, InDoubt},
     travel::Travel,
     typed::{BY_HAND, selector_of, to, to_of, typed, typed_to, unknown, wanted_again},
@@ -75,6 +76,9 @@ pub struct Args {
     explain: Explain,
 
     #[command(flatten)]
+    receipt: Receipt,
+
+    #[command(flatten)]
     care: Care,
 
     #[command(flatten)]
@@ -123,6 +127,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         return explain::run(&broker, request.intent(), context).await;
     }
     let mut request = request;
+    let sheet = args.receipt.begin()?;
     let mut edit = None;
     let chosen = if args.pick {
         let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
@@ -142,6 +147,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         return Ok(view.not_begun(exit));
     }
     let report = Box::pin(replay(&broker, request, view, &context.interrupt)).await;
+    let report = report.and_then(|report| receipt::keep(sheet, report.as_ref()).map(|()| report));
     if let Ok(Some(report)) = &report {
         args.selection.tell_of_empty_groups(&context.terminal, &queue, report.selected);
     }

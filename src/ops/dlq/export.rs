@@ -291,7 +291,7 @@ impl<'a, G: FnMut(&[u8]) -> bool> Out<'a, G> {
         match self {
             Out::File { path, archive, .. } if is_void => archive.discard().map_err(|source| bad(path, source)),
             Out::File { path, mut archive, .. } => {
-                archive.prove().and_then(|()| archive.finish(complete)).map_err(|source| bad(path, source))
+                archive.prove().and_then(|()| archive.finish(complete)).map(drop).map_err(|source| bad(path, source))
             }
             Out::Lines { closed: true, .. } => Ok(()),
             Out::Lines { lines, give, .. } => {

@@ -253,7 +253,6 @@ impl<'a> Purge<'a> {
             }
         };
         report.archive.clone_from(&self.archive);
-        report.journal = journal.as_ref().map(|journal| journal.path().to_owned());
         let mut removing = Removing::begin(self, archive, journal, resume.as_ref()).await?;
         let outcome = removing.pump(interrupt, report, listen).await;
         let finished = removing.finish(report);

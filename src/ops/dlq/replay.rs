@@ -330,7 +330,7 @@ impl<'a> Replay<'a> {
             archive.finish(true)
         };
         match kept() {
-            Ok(()) => Ok(path),
+            Ok(_digest) => Ok(path),
             Err(source) => Err(Error::Archive { path: path.display().to_string(), source }),
         }
     }

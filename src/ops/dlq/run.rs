@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Address, Error};
+use super::{Address, Error, journal::Header};
 
 /// What happens during a run.
 #[derive(Debug)]
@@ -70,6 +70,19 @@ pub enum Outcome {
     InDoubt(String),
 }
 
+/// What the journal of a run says: who did what, when, from where to where.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The journal.
+    pub path: PathBuf,
+    /// Its first line.
+    pub header: Header,
+    /// RFC 3339, UTC.
+    pub ended_at: String,
+    /// The digest of the file when the run ended, in hexadecimal digits; `None` where it could not be read.
+    pub sha256: Option<String>,
+}
+
 /// How a run ended.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -103,8 +116,10 @@ pub struct Report {
     pub saved: u64,
     /// The archive, where one was written: it holds every message that was removed, and perhaps some that were not.
     pub archive: Option<PathBuf>,
-    /// The journal, where one was kept.
-    pub journal: Option<PathBuf>,
+    /// The digest of what it holds, in hexadecimal digits; `None` where it has none.
+    pub archive_sha256: Option<String>,
+    /// What the journal says, where one was kept.
+    pub recorded: Option<Recorded>,
     /// The run that it went on with.
     pub resumes: Option<String>,
     /// What ended the run early.

@@ -13,8 +13,13 @@ pub mod runs;
 pub mod show;
 mod summary;
 
+use serde_json::Value;
+
 use super::counted;
-use crate::{ops::dlq::Notice, terminal::Terminal};
+use crate::{
+    ops::dlq::{Notice, run::Report},
+    terminal::Terminal,
+};
 
 /// Tells a notice, and says how many messages were replaced by copies.
 pub fn notice(terminal: &Terminal, notice: &Notice<'_>) -> u64 {
@@ -36,6 +41,12 @@ pub fn notice(terminal: &Terminal, notice: &Notice<'_>) -> u64 {
     0
 }
 
+/// What a run came to, as its receipt has it: the same as its last line of JSON.
+#[must_use]
+pub fn receipt(report: &Report) -> Value {
+    summary::summary_json(report)
+}
+
 /// How many messages had to be replaced by copies: told whatever else is not, for their order has changed.
 fn saved(count: u64) -> String {
     let them = if count == 1 { "1 message was".to_owned() } else { format!("{count} messages were") };
@@ -48,7 +59,7 @@ fn others_read(consumers: u64) -> String {
     format!("{} {read} this queue at the same time", counted(consumers, "consumer"))
 }
 
-/// An id of a run; there is none where it could not begin.
-fn known(run: &str) -> Option<&str> {
-    (!run.is_empty()).then_some(run)
+/// A text that is empty where it is not known, or there is none: the id of a run that could not begin, the target of a purge.
+fn known(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
 }

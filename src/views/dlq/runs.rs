@@ -8,7 +8,7 @@ use crate::{
     duration::words,
     ops::dlq::journal::{Listed, State},
     terminal::{Closed, Terminal},
-    views::table::Table,
+    views::{dlq::known, table::Table},
 };
 
 /// Shows them, the last one first.
@@ -53,7 +53,7 @@ pub fn show(terminal: &mut Terminal, runs: &[Listed], now: jiff::Timestamp) -> R
 fn document(run: &Listed, now: jiff::Timestamp) -> serde_json::Value {
     let header = &run.header;
     json!({ "run": header.run, "command": header.command, "state": word(run.state), "queue": header.queue, "vhost": header.vhost,
-        "host": header.host, "user": header.user, "owner": header.owner, "to": Some(&header.to).filter(|to| !to.is_empty()), "archive": header.archive, "selectors": header.selectors,
+        "host": header.host, "user": header.user, "owner": header.owner, "to": known(&header.to), "archive": header.archive, "selectors": header.selectors,
         "travel": header.travel, "limit": header.limit, "set": header.set, "started_at": header.started_at,
         "ended_at": run.end.as_ref().map(|end| &end.ended_at), "age_s": age(run, now).map(|age| age.as_secs()),
         "moved": moved(run), "begun": run.begun, "open": run.open, "end": run.end, "resumes": header.resumes,

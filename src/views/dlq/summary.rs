@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{known, run::Verb};
 use crate::{
-    ops::dlq::run::{Line, Outcome, Report},
+    ops::dlq::run::{Line, Outcome, Recorded, Report},
     terminal::word as word_of_shell,
     views::table::count,
 };
@@ -41,11 +41,32 @@ pub(super) fn line_json(line: &Line) -> Value {
 
 /// The last line of a run.
 pub(super) fn summary_json(report: &Report) -> Value {
+    let mut summary = sum(report);
+    // Who, when, what, from where and to where: as the journal has it.
+    if let Some(Recorded { header, ended_at, sha256, .. }) = &report.recorded {
+        summary["command"] = json!(header.command);
+        summary["vhost"] = json!(header.vhost);
+        summary["queue"] = json!(header.queue);
+        summary["host"] = json!(header.host);
+        summary["user"] = json!(header.user);
+        summary["owner"] = json!(header.owner);
+        summary["to"] = json!(known(&header.to));
+        summary["selectors"] = json!(header.selectors);
+        summary["limit"] = json!(header.limit);
+        summary["started_at"] = json!(header.started_at);
+        summary["ended_at"] = json!(ended_at);
+        summary["journal_sha256"] = json!(sha256);
+    }
+    summary
+}
+
+fn sum(report: &Report) -> Value {
     json!({ "event": "summary", "format": "evbus.run/1", "run": known(&report.run), "selected": report.selected,
         "replayed": report.replayed, "removed": report.removed, "skipped": report.skipped, "returned": report.returned,
         "refused": report.refused, "unknown": report.unknown, "in_doubt": report.in_doubt, "missing": report.missing,
         "left": report.left, "archive": report.archive, "undo": undo(report), "parked": report.parked,
-        "bounced": report.bounced, "saved": report.saved, "journal": report.journal, "resumes": report.resumes,
+        "bounced": report.bounced, "saved": report.saved, "journal": report.recorded.as_ref().map(|recorded| &recorded.path),
+        "archive_sha256": report.archive_sha256, "resumes": report.resumes,
         "dry_run": report.dry_run, "interrupted": report.interrupted })
 }
 
@@ -95,7 +116,7 @@ pub(super) fn summary_lines(verb: Verb, report: &Report) -> Vec<String> {
 /// How to go on with a run that has left something to do.
 pub(super) fn go_on(verb: Verb, report: &Report) -> Option<String> {
     let open = report.unknown + report.in_doubt;
-    report.journal.as_ref().filter(|_| report.stopped.is_some() || report.interrupted || open > 0)?;
+    report.recorded.as_ref().filter(|_| report.stopped.is_some() || report.interrupted || open > 0)?;
     let way = if open > 0 { ", with --in-doubt for what may be at its target already" } else { "" };
     Some(format!("evbus dlq {} --resume {} goes on with it{way}", verb.word(), report.run))
 }

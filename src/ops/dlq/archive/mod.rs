@@ -22,7 +22,7 @@ use std::path::Path;
 pub use read::{Damage, End, Header, Reader, Unreadable};
 
 pub(super) use lines::{Lines, Origin};
-pub(super) use write::Archive;
+pub(super) use write::{Archive, digest_of};
 
 /// The format's name.
 const FORMAT: &str = "evbus.archive/1";

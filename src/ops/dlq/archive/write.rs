@@ -131,14 +131,15 @@ impl Archive {
     }
 
     /// Writes the last line, which says how many messages there are and proves them; it is complete where those are all that were
-    /// meant.
+    /// meant. Returns the digest that it proves them by, in hexadecimal digits.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(in crate::ops::dlq) fn finish(mut self, complete: bool) -> io::Result<()> {
+    pub(in crate::ops::dlq) fn finish(mut self, complete: bool) -> io::Result<String> {
         self.sink.put(&self.lines.end(complete))?;
         self.sink.settle()?;
-        self.sync_folder()
+        self.sync_folder()?;
+        Ok(hex(self.lines.digest()))
     }
 
     /// A file that is on the disk is found there when its name is too.
@@ -192,6 +193,16 @@ fn on_disk(mut out: BufWriter<File>) -> io::Result<BufWriter<File>> {
     out.flush()?;
     out.get_ref().sync_all()?;
     Ok(out)
+}
+
+/// The digest of a file, in hexadecimal digits.
+///
+/// # Errors
+/// When it cannot be read.
+pub(in crate::ops::dlq) fn digest_of(path: &Path) -> io::Result<String> {
+    let mut digest = Context::new(&SHA256);
+    read_back(File::open(path)?, &mut digest)?;
+    Ok(hex(digest.finish()))
 }
 
 fn read_back(mut from: impl Read, digest: &mut Context) -> io::Result<()> {

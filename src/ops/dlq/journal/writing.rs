@@ -20,7 +20,10 @@ use super::{
     past::{Open, Takeover},
     places::{Places, Ranges},
 };
-use crate::message::Identity;
+use crate::{
+    message::Identity,
+    ops::dlq::{archive::digest_of, run::Recorded},
+};
 
 /// A moment of a journal: whether it is on the disk up to there can be asked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,8 +32,7 @@ pub struct Mark(u64);
 /// The journal of a run that is going on.
 pub struct Journal {
     path: PathBuf,
-    /// The command whose run it is.
-    command: String,
+    header: Header,
     file: Arc<File>,
     /// Lines that are not on their way to the disk yet.
     lines: Vec<u8>,
@@ -105,7 +107,7 @@ impl Journal {
         }
         Ok(Journal {
             path,
-            command: header.command.clone(),
+            header: header.clone(),
             file: Arc::new(file),
             length: lines.len() as u64,
             lines: Vec::new(),
@@ -266,6 +268,13 @@ impl Journal {
         self.settle().await
     }
 
+    /// What it says of the run, and the digest of what it holds by now.
+    #[must_use]
+    pub fn recorded(&self, ended_at: String) -> Recorded {
+        let sha256 = digest_of(&self.path).ok();
+        Recorded { path: self.path.clone(), header: self.header.clone(), ended_at, sha256 }
+    }
+
     /// That the disk does not answer.
     #[must_use]
     pub fn stalled(&self) -> Error {
@@ -329,7 +338,7 @@ impl Journal {
     }
 
     fn error(&self, source: io::Error) -> Error {
-        Error::Full { path: self.path.clone(), command: self.command.clone(), source }
+        Error::Full { path: self.path.clone(), command: self.header.command.clone(), source }
     }
 }
 

@@ -150,7 +150,10 @@ impl<'a> Removing<'a> {
                 report.archive = None;
                 archive.discard().map_err(|source| self.purge.bad(source))
             }
-            Some(archive) => archive.finish(true).map_err(|source| self.purge.bad(source)),
+            Some(archive) => {
+                report.archive_sha256 = Some(archive.finish(true).map_err(|source| self.purge.bad(source))?);
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -233,7 +236,12 @@ impl<'a> Removing<'a> {
     }
 
     /// Writes the last line of the journal.
-    pub(super) async fn close_journal(&mut self, went_well: bool, report: &Report, listen: &mut impl FnMut(Event<'_>)) {
+    pub(super) async fn close_journal(
+        &mut self,
+        went_well: bool,
+        report: &mut Report,
+        listen: &mut impl FnMut(Event<'_>),
+    ) {
         let ended = went_well && !report.interrupted;
         if let Some(twice) = self.before.as_ref().map(|before| before.twice).filter(|twice| *twice > 0) {
             listen(Event::Warning(format!(
@@ -253,10 +261,12 @@ impl<'a> Removing<'a> {
             complete: ended && report.unknown == 0,
             ..End::default()
         };
+        let ended_at = end.ended_at.clone();
         let settled = match tokio::time::timeout(self.purge.session.broker.timeout(), journal.end(end)).await {
             Ok(settled) => settled,
             Err(_silent) => Err(journal.stalled()),
         };
+        report.recorded = Some(journal.recorded(ended_at));
         // A journal that could not be gone on with has ended the run, and that is told already.
         if let Err(error) = settled
             && went_well

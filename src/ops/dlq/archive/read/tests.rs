@@ -26,7 +26,7 @@ fn write(path: &Path, batches: &[usize]) -> io::Result<()> {
         archive.prove()?;
     }
     assert_eq!(archive.count(), number as u64);
-    archive.finish(true)
+    archive.finish(true).map(drop)
 }
 
 fn new(name: &str, batches: &[usize]) -> io::Result<(tempfile::TempDir, PathBuf)> {

@@ -190,7 +190,6 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         if let Some(again) = self.again.as_ref().filter(|_| self.report.stopped.is_none() && !self.report.interrupted) {
             journal.gone(again.gone());
         }
-        self.report.journal = Some(journal.path().to_owned());
         let report = &self.report;
         let end = End {
             ended_at: journal::now(),
@@ -204,9 +203,12 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             in_doubt: report.in_doubt,
             complete: report.stopped.is_none() && !report.interrupted && report.unknown + report.in_doubt == 0,
         };
+        let ended_at = end.ended_at.clone();
+        let ended = journal.end(end).await;
+        self.report.recorded = Some(journal.recorded(ended_at));
         // A journal that could not be gone on with has ended the run, and that is told already.
-        if let Err(error) = journal.end(end).await
-            && report.stopped.is_none()
+        if let Err(error) = ended
+            && self.report.stopped.is_none()
         {
             (self.listen)(Event::Warning(format!("{error}; what was done is done")));
         }
