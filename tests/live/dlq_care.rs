@@ -103,6 +103,27 @@ fn a_target_is_never_filled_beyond_its_depth() {
 }
 
 #[test]
+fn a_run_that_is_gone_on_with_takes_the_same_care() {
+    let Some(live) = broker("care-resumed") else { return };
+    let (work, queue) = dead(&live, "classic", 40);
+    let (child, _) = paused(&live, &queue, &["--max-depth", "10"]);
+    interrupt(&child);
+    let (code, told) = summary(child);
+    assert_eq!((code, &told["replayed"]), (Some(130), &10.into()), "{told}");
+    let run = told["run"].as_str().expect("an id");
+    live.drain(&work);
+    let (child, pause) = paused(&live, &queue, &["--resume", run]);
+    assert!(pause["because"].as_str().is_some_and(|because| because.contains(&work)), "{pause}");
+    interrupt(&child);
+    let (_, told) = summary(child);
+    assert_eq!((&told["replayed"], live.ready(&work)), (&10.into(), 10), "as deep as the first one: {told}");
+    // Typed again, it is what was typed.
+    let run = told["run"].as_str().expect("an id");
+    let other = ["dlq", "replay", "--resume", run, "--yes", "-o", "json", "--max-depth", "100"];
+    assert_eq!(live.evbus(&other).done().ends_with(0).summary()["replayed"], 20);
+}
+
+#[test]
 fn while_nobody_reads_a_run_waits_with_empty_hands_and_then_goes_on() {
     let Some(live) = broker("care-consumers") else { return };
     let queues = KINDS.map(|kind| dead(&live, kind, 30));

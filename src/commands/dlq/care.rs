@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::typed;
 use crate::{
     commands::Context,
     duration::{duration, rate},
@@ -15,7 +18,8 @@ use crate::{
 };
 
 /// How the targets are taken care of.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[command(next_help_heading = "Care for the targets")]
 pub struct Care {
     /// How fast at most, as in 50/s
@@ -59,6 +63,21 @@ const WAIT: Duration = Duration::from_secs(60);
 const BESIDE: Duration = Duration::from_secs(10);
 
 impl Care {
+    /// Whether nothing is to be minded.
+    pub(super) fn is_none(&self) -> bool {
+        let Care { rate, max_depth, require_consumers, max_replays, canary, .. } = self;
+        rate.is_none()
+            && max_depth.is_none()
+            && require_consumers.is_none()
+            && max_replays.is_none()
+            && canary.is_empty()
+    }
+
+    /// What was typed, as a journal keeps it.
+    pub(super) fn typed(&self) -> Value {
+        if self.is_none() { json!({}) } else { typed::typed(self) }
+    }
+
     /// Refuses what cannot be done.
     ///
     /// # Errors

@@ -135,7 +135,7 @@ impl Args {
                 selectors[BY_HAND] = true.into();
             }
             let state = context.settings.state_folder()?;
-            Ok(Wanted { state, to: String::new(), selectors, travel: json!({}), as_of: None })
+            Ok(Wanted { state, to: String::new(), selectors, travel: json!({}), care: json!({}), as_of: None })
         };
         Ok(Request {
             queue: self.queue.clone().unwrap_or_default(),

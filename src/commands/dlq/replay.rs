@@ -1,6 +1,6 @@
 //! `evbus dlq replay`
 
-use std::mem;
+use std::{borrow::Cow, mem};
 
 use serde::Deserialize;
 
@@ -86,7 +86,8 @@ pub struct Args {
 
     /// Go on with this run, which was cut off or has left something: with its queue, its target and its messages
     ///
-    /// What it had replayed is not replayed again, and what it had not begun with is. evbus dlq runs lists the runs of this machine.
+    /// What it had replayed is not replayed again, and what it had not begun with is. Its targets are taken care of as it did, unless some
+    /// of that is typed again. evbus dlq runs lists the runs of this machine.
     #[arg(long, value_name = "RUN", help_heading = "Going on",
         conflicts_with_all = ["to", "limit", "pick", "edit", "explain", "Selection", "Travel"])]
     resume: Option<String>,
@@ -109,20 +110,21 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let queue =
         resume.as_ref().map_or(args.queue.clone(), |resume| Some(resume.past.header.queue.clone())).unwrap_or_default();
     let to = resume.as_ref().map_or(Ok(args.to.clone()), |resume| to_of(&resume.past.header))?;
-    args.care.check(&queue, &to)?;
+    let care = args.care(resume.as_ref())?;
+    care.check(&queue, &to)?;
     let broker = match &resume {
         Some(Resume { past, .. }) => resuming::broker(past, context)?,
         None => context.broker_of_bus()?,
     };
-    let care = args.care.resolve(&queue, context)?;
+    let minded = care.resolve(&queue, context)?;
     let request = match resume {
         Some(Resume { past, .. }) if past.is_done() => {
             return resuming::nothing_left(&past.header, Verb::Replay, &broker, context);
         }
-        Some(resume) => args.resumed(resume, to, context)?,
+        Some(resume) => args.resumed(resume, to, &care, context)?,
         None => args.typed(rules, context)?,
     };
-    let request = Request { care, ..request };
+    let request = Request { care: minded, ..request };
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
@@ -183,6 +185,17 @@ impl Args {
         Ok(Some(Resume { past, in_doubt: self.in_doubt.map(Into::into).unwrap_or_default() }))
     }
 
+    /// How the targets are taken care of: as it was typed, or else as the run did that is gone on with.
+    fn care(&self, resume: Option<&Resume>) -> Result<Cow<'_, Care>, Failure> {
+        match resume {
+            Some(Resume { past, .. }) if self.care.is_none() && !past.header.care.is_null() => {
+                let of_run = Care::deserialize(&past.header.care);
+                of_run.map(Cow::Owned).map_err(|_| unknown(&past.header, "how the targets are taken care of"))
+            }
+            _ => Ok(Cow::Borrowed(&self.care)),
+        }
+    }
+
     /// What was typed.
     fn typed(&self, rules: Rules, context: &Context) -> Result<Request, Failure> {
         let keeps_none = self.dry_run || self.explain.is_asked();
@@ -196,6 +209,7 @@ impl Args {
                 to: typed_to(&self.to),
                 selectors,
                 travel,
+                care: self.care.typed(),
                 as_of: None,
             })
         };
@@ -213,7 +227,7 @@ impl Args {
     }
 
     /// What the journal of a run says of what was typed.
-    fn resumed(&self, resume: Resume, to: To, context: &Context) -> Result<Request, Failure> {
+    fn resumed(&self, resume: Resume, to: To, care: &Care, context: &Context) -> Result<Request, Failure> {
         let header = &resume.past.header;
         let travel = Travel::deserialize(&header.travel).map_err(|_| unknown(header, "what travels"))?;
         let request = Request {
@@ -222,7 +236,7 @@ impl Args {
             limit: header.limit.map(|limit| limit.saturating_sub(resume.past.safe)),
             selector: selector_of(header, context)?,
             rules: travel.rules()?,
-            journal: Some(wanted_again(header, context)?),
+            journal: Some(Wanted { care: care.typed(), ..wanted_again(header, context)? }),
             resume: None,
             ..self.request(context)
         };

@@ -49,6 +49,7 @@ pub(super) fn wanted_again(header: &Header, context: &Context) -> Result<Wanted,
         to: header.to.clone(),
         selectors: header.selectors.clone(),
         travel: header.travel.clone(),
+        care: header.care.clone(),
         as_of: Some(header.as_of.clone()),
     })
 }

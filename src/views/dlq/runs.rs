@@ -54,7 +54,7 @@ fn document(run: &Listed, now: jiff::Timestamp) -> serde_json::Value {
     let header = &run.header;
     json!({ "run": header.run, "command": header.command, "state": word(run.state), "queue": header.queue, "vhost": header.vhost,
         "host": header.host, "user": header.user, "owner": header.owner, "to": known(&header.to), "archive": header.archive, "selectors": header.selectors,
-        "travel": header.travel, "limit": header.limit, "set": header.set, "started_at": header.started_at,
+        "travel": header.travel, "care": header.care, "limit": header.limit, "set": header.set, "started_at": header.started_at,
         "ended_at": run.end.as_ref().map(|end| &end.ended_at), "age_s": age(run, now).map(|age| age.as_secs()),
         "moved": moved(run), "begun": run.begun, "open": run.open, "end": run.end, "resumes": header.resumes,
         "resumed_by": run.resumed_by })

@@ -32,6 +32,9 @@ pub struct Header {
     pub selectors: serde_json::Value,
     /// What travels otherwise than usual, as it was typed; an empty object is nothing.
     pub travel: serde_json::Value,
+    /// How the targets are taken care of, as it was typed; an empty object is not at all.
+    #[serde(default)]
+    pub care: serde_json::Value,
     /// At most so many of the selected ones.
     pub limit: Option<u64>,
     /// How many messages of the queue it may look at, those not counted that are safe already.

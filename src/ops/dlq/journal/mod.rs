@@ -144,6 +144,8 @@ pub struct Wanted {
     pub selectors: serde_json::Value,
     /// What travels otherwise than usual.
     pub travel: serde_json::Value,
+    /// How the targets are taken care of.
+    pub care: serde_json::Value,
     /// The moment that what was typed refers to, RFC 3339; `None` is now.
     pub as_of: Option<String>,
 }
@@ -163,6 +165,7 @@ impl Wanted {
             to: self.to.clone(),
             selectors: self.selectors.clone(),
             travel: self.travel.clone(),
+            care: self.care.clone(),
             limit: None,
             set: 0,
             window: 0,

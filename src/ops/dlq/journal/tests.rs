@@ -18,6 +18,7 @@ pub(super) fn header(run: &str) -> Header {
         to: "source".to_owned(),
         selectors: serde_json::json!({}),
         travel: serde_json::json!({}),
+        care: serde_json::json!({}),
         limit: None,
         archive: None,
         digest: None,
