@@ -64,7 +64,7 @@ pub(super) async fn edited(
             .hint("-o json of evbus dlq show writes a record, and evbus publish --from sends an edited one"));
     }
     let mut known = context.topology_at_hand()?.map(|file| Known::of(&file.topology.events)).unwrap_or_default();
-    let queue = look.queue.clone();
+    let queue = look.subject.queue.clone();
     let Some(message) = the_only_one(broker, look, context).await? else { return Ok(Err(Exit::Interrupted)) };
     let unusable = |error: std::io::Error| {
         Failure::new("editor", "the message cannot be given to an editor; it is where it was").because(error)

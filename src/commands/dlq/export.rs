@@ -2,13 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{
-    explain::{self, Explain},
-    holding::Holding,
-    stopped,
-};
+use super::{explain, looking::Looking, stopped};
 use crate::{
-    commands::{Context, Outcome, selection::Selection},
+    commands::{Context, Outcome},
     exit::Exit,
     failure::Failure,
     ops::dlq::export,
@@ -22,9 +18,6 @@ use crate::{
 /// line, or has none.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The queue: a dead letter queue or any other
-    queue: String,
-
     /// Write to this new file and not to stdout; compressed when its name ends in .zst
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -34,13 +27,7 @@ pub struct Args {
     limit: Option<u64>,
 
     #[command(flatten)]
-    selection: Selection,
-
-    #[command(flatten)]
-    holding: Holding,
-
-    #[command(flatten)]
-    explain: Explain,
+    looking: Looking,
 }
 
 /// Runs it.
@@ -51,23 +38,18 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     }
     let broker = context.broker_of_bus()?;
     let request = export::Request {
-        queue: args.queue.clone(),
         limit: args.limit,
-        selector: args.selection.selector(context)?,
-        save: args.holding.save(),
-        assume: args.holding.assume(),
-        window: args.holding.window(),
+        subject: args.looking.at(args.looking.selection.selector(context)?, context),
         out: args.out.clone(),
-        owner: context.settings.owner(),
     };
-    if args.explain.is_asked() {
+    if args.looking.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
     let view = View::new(&mut context.terminal, request.out.is_some());
     let listen = &mut |event: export::Event<'_>| view.event(event);
     let report = export::run(&broker, &request, &context.interrupt, listen, &mut |line| view.line(line)).await;
     let report = view.finish(report)?;
-    args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.exported);
+    args.looking.selection.tell_of_empty_groups(&context.terminal, &args.looking.queue, report.exported);
     let exit = if report.interrupted {
         Exit::Interrupted
     } else if report.stopped.is_some() || report.cut {

@@ -2,13 +2,9 @@
 
 use clap::ValueEnum;
 
-use super::{
-    explain::{self, Explain},
-    holding::Holding,
-    stopped,
-};
+use super::{explain, looking::Looking, stopped};
 use crate::{
-    commands::{Context, Outcome, selection::Selection},
+    commands::{Context, Outcome},
     exit::Exit,
     message::group::Dimension,
     ops::dlq::groups,
@@ -21,9 +17,6 @@ use crate::{
 /// that --group takes: everywhere, and for as long as there is such a message. While it runs the queue looks empty to others.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The queue: a dead letter queue or any other
-    queue: String,
-
     /// By what, several with commas between them [default: reason,queue,event,exception]
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     by: Vec<By>,
@@ -33,13 +26,7 @@ pub struct Args {
     valid: bool,
 
     #[command(flatten)]
-    selection: Selection,
-
-    #[command(flatten)]
-    holding: Holding,
-
-    #[command(flatten)]
-    explain: Explain,
+    looking: Looking,
 }
 
 /// By what messages can be grouped.
@@ -65,18 +52,10 @@ enum By {
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let by: Vec<Dimension> = args.by.iter().copied().map(dimension).collect();
     let by = if by.is_empty() { &Dimension::USUAL } else { by.as_slice() };
-    let (selector, grouping) = args.selection.grouped(context, by, args.valid)?;
+    let (selector, grouping) = args.looking.selection.grouped(context, by, args.valid)?;
     let broker = context.broker_of_bus()?;
-    let request = groups::Request {
-        queue: args.queue.clone(),
-        selector,
-        grouping,
-        save: args.holding.save(),
-        assume: args.holding.assume(),
-        window: args.holding.window(),
-        owner: context.settings.owner(),
-    };
-    if args.explain.is_asked() {
+    let request = groups::Request { subject: args.looking.at(selector, context), grouping };
+    if args.looking.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
     let view = View::new(&context.terminal);
@@ -84,7 +63,7 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let saved = view.done();
     let report = outcome?;
     show(&mut context.terminal, &request, &report, saved)?;
-    args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.selected);
+    args.looking.selection.tell_of_empty_groups(&context.terminal, &args.looking.queue, report.selected);
     let exit = if report.interrupted {
         Exit::Interrupted
     } else if report.is_partial() {

@@ -2,7 +2,11 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::ops::dlq::{self, Assumption, Kind};
+use crate::{
+    commands::Context,
+    message::selector::Selector,
+    ops::dlq::{self, Assumption, Kind, Subject},
+};
 
 /// How messages are kept safe while they are held.
 #[derive(Debug, Args)]
@@ -35,24 +39,25 @@ enum Save {
 }
 
 impl Holding {
-    /// How to save.
-    pub(super) fn save(&self) -> dlq::Save {
+    /// A run over these messages of that queue.
+    pub(super) fn of(&self, queue: &str, selector: Selector, context: &Context) -> Subject {
+        Subject {
+            queue: queue.to_owned(),
+            selector,
+            save: self.save(),
+            assume: self.assume,
+            window: self.window,
+            owner: context.settings.owner(),
+        }
+    }
+
+    fn save(&self) -> dlq::Save {
         match self.save {
             Save::Auto => dlq::Save::Auto,
             Save::Policy => dlq::Save::Policy,
             Save::Copy => dlq::Save::Copy,
             Save::None => dlq::Save::None,
         }
-    }
-
-    /// What to assume.
-    pub(super) fn assume(&self) -> Option<Assumption> {
-        self.assume
-    }
-
-    /// How many to hold.
-    pub(super) fn window(&self) -> Option<u16> {
-        self.window
     }
 }
 

@@ -7,6 +7,7 @@ mod export;
 mod groups;
 mod holding;
 mod list;
+mod looking;
 mod pick;
 mod purge;
 mod receipt;
@@ -66,16 +67,7 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
 
 /// A look at what is selected, before a run over some of it.
 fn look(queue: &str, selector: Selector, holding: &Holding, context: &Context) -> dlq::show::Request {
-    dlq::show::Request {
-        queue: queue.to_owned(),
-        limit: u64::MAX,
-        skip: 0,
-        selector,
-        save: holding.save(),
-        assume: holding.assume(),
-        window: holding.window(),
-        owner: context.settings.owner(),
-    }
+    dlq::show::Request { subject: holding.of(queue, selector, context), limit: u64::MAX, skip: 0 }
 }
 
 /// How a run ends the process: with what its report comes to, and with what ended it early told as the failure that it is. No report is

@@ -16,8 +16,8 @@ use super::{
 use crate::{
     commands::{Context, Outcome, selection::Selection},
     failure::Failure,
-    message::selector::Selector,
     ops::dlq::{
+        Subject,
         journal::{Past, Wanted},
         purge::{Purge, Request},
     },
@@ -95,13 +95,13 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         Some(past) => args.resumed(past, context)?,
         None => args.typed(context)?,
     };
-    let queue = request.queue.clone();
+    let queue = request.subject.queue.clone();
     if args.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
     let sheet = args.receipt.begin()?;
     let chosen = if args.pick {
-        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.subject.selector), &args.holding, context);
         pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
     } else {
         Ok(())
@@ -137,14 +137,13 @@ impl Args {
             let state = context.settings.state_folder()?;
             Ok(Wanted { state, to: String::new(), selectors, travel: json!({}), care: json!({}), as_of: None })
         };
+        let queue = self.queue.as_deref().unwrap_or_default();
         Ok(Request {
-            queue: self.queue.clone().unwrap_or_default(),
             limit: self.limit,
-            selector: self.selection.selector(context)?,
             archives: !self.no_archive,
             archive: self.archive.clone(),
             journal: if keeps_none { None } else { Some(wanted()?) },
-            ..self.request(context)
+            ..self.request(self.holding.of(queue, self.selection.selector(context)?, context))
         })
     }
 
@@ -152,30 +151,23 @@ impl Args {
     fn resumed(&self, past: Past, context: &Context) -> Result<Request, Failure> {
         let header = &past.header;
         let request = Request {
-            queue: header.queue.clone(),
             limit: header.limit.map(|limit| limit.saturating_sub(past.safe)),
-            selector: selector_of(header, context)?,
             archives: header.archive.is_some(),
             journal: Some(wanted_again(header, context)?),
-            ..self.request(context)
+            ..self.request(self.holding.of(&header.queue, selector_of(header, context)?, context))
         };
         Ok(Request { resume: Some(past), ..request })
     }
 
     /// What is the same either way.
-    fn request(&self, context: &Context) -> Request {
+    fn request(&self, subject: Subject) -> Request {
         Request {
-            queue: String::new(),
+            subject,
             limit: None,
-            selector: Selector::default(),
             marked: None,
-            save: self.holding.save(),
-            assume: self.holding.assume(),
-            window: self.holding.window(),
             archives: false,
             archive: None,
             dry_run: self.dry_run,
-            owner: context.settings.owner(),
             journal: None,
             resume: None,
         }

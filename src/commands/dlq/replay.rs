@@ -20,9 +20,9 @@ use crate::{
     commands::{Context, Outcome, selection::Selection},
     failure::Failure,
     interrupt::Interrupt,
-    message::{selector::Selector, travel::Rules},
+    message::travel::Rules,
     ops::dlq::{
-        Resume, To,
+        Resume, Subject, To,
         journal::Wanted,
         replay::{self, Replay, Request},
         run::{Event, Report},
@@ -132,10 +132,10 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let sheet = args.receipt.begin()?;
     let mut edit = None;
     let chosen = if args.pick {
-        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.subject.selector), &args.holding, context);
         pick::marked(&broker, look, context).await?.map(|marks| request.marked = Some(marks))
     } else if args.edit {
-        let look = look(&queue, mem::take(&mut request.selector), &args.holding, context);
+        let look = look(&queue, mem::take(&mut request.subject.selector), &args.holding, context);
         edit::edited(&broker, look, context).await?.map(|edited| {
             request.marked = Some(edited.marks.clone());
             request.edited = Some(edited.message.clone());
@@ -213,15 +213,14 @@ impl Args {
                 as_of: None,
             })
         };
+        let queue = self.queue.as_deref().unwrap_or_default();
         let request = Request {
-            queue: self.queue.clone().unwrap_or_default(),
             to: self.to.clone(),
             limit: self.limit,
-            selector: self.selection.selector(context)?,
             rules,
             journal: if keeps_none { None } else { Some(wanted()?) },
             resume: None,
-            ..self.request(context)
+            ..self.request(self.holding.of(queue, self.selection.selector(context)?, context), context)
         };
         Ok(request)
     }
@@ -231,35 +230,28 @@ impl Args {
         let header = &resume.past.header;
         let travel = Travel::deserialize(&header.travel).map_err(|_| unknown(header, "what travels"))?;
         let request = Request {
-            queue: header.queue.clone(),
             to,
             limit: header.limit.map(|limit| limit.saturating_sub(resume.past.safe)),
-            selector: selector_of(header, context)?,
             rules: travel.rules()?,
             journal: Some(Wanted { care: care.typed(), ..wanted_again(header, context)? }),
             resume: None,
-            ..self.request(context)
+            ..self.request(self.holding.of(&header.queue, selector_of(header, context)?, context), context)
         };
         Ok(Request { resume: Some(resume), ..request })
     }
 
     /// What is the same either way.
-    fn request(&self, context: &Context) -> Request {
+    fn request(&self, subject: Subject, context: &Context) -> Request {
         Request {
-            queue: String::new(),
+            subject,
             to: To::Source,
             limit: None,
-            selector: Selector::default(),
-            save: self.holding.save(),
-            assume: self.holding.assume(),
-            window: self.holding.window(),
             rules: Rules::default(),
             marked: None,
             edited: None,
             care: replay::care::Care::default(),
             follows: false,
             dry_run: self.dry_run,
-            owner: context.settings.owner(),
             timeout: context.settings.timeout(),
             journal: None,
             resume: None,

@@ -1,11 +1,8 @@
 //! `evbus dlq show`
 
-use super::{
-    explain::{self, Explain},
-    holding::Holding,
-};
+use super::{explain, looking::Looking};
 use crate::{
-    commands::{Context, Outcome, selection::Selection},
+    commands::{Context, Outcome},
     exit::Exit,
     ops::dlq::show,
     views::dlq::show::View,
@@ -14,9 +11,6 @@ use crate::{
 /// Look at messages without spending them
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The queue: a dead letter queue or any other
-    queue: String,
-
     /// Show at most so many messages
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: u64,
@@ -26,36 +20,25 @@ pub struct Args {
     skip: u64,
 
     #[command(flatten)]
-    selection: Selection,
-
-    #[command(flatten)]
-    holding: Holding,
-
-    #[command(flatten)]
-    explain: Explain,
+    looking: Looking,
 }
 
 /// Runs it.
 pub async fn run(args: &Args, context: &mut Context) -> Outcome {
     let broker = context.broker_of_bus()?;
     let request = show::Request {
-        queue: args.queue.clone(),
         limit: args.limit,
         skip: args.skip,
-        selector: args.selection.selector(context)?,
-        save: args.holding.save(),
-        assume: args.holding.assume(),
-        window: args.holding.window(),
-        owner: context.settings.owner(),
+        subject: args.looking.at(args.looking.selection.selector(context)?, context),
     };
-    if args.explain.is_asked() {
+    if args.looking.explain.is_asked() {
         return explain::run(&broker, request.intent(), context).await;
     }
-    let view = View::new(&mut context.terminal, &args.queue);
+    let view = View::new(&mut context.terminal, &args.looking.queue);
     let report = show::run(&broker, &request, &context.interrupt, |event| view.event(event)).await;
     let report = view.finish(report)?;
     if args.skip == 0 {
-        args.selection.tell_of_empty_groups(&context.terminal, &args.queue, report.shown);
+        args.looking.selection.tell_of_empty_groups(&context.terminal, &args.looking.queue, report.shown);
     }
     Ok(if report.interrupted { Exit::Interrupted } else { Exit::Done })
 }

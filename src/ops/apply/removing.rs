@@ -9,10 +9,9 @@ use std::{
 use super::{Apply, SAMPLED, Undone};
 use crate::{
     interrupt::Interrupt,
-    message::selector::Selector,
     ops::{
         dlq::{
-            Save,
+            Subject,
             purge::{self, Purge},
             run::Report,
         },
@@ -128,17 +127,12 @@ impl Apply<'_> {
     async fn archive(&self, queue: &str, number: usize, interrupt: &Interrupt) -> Result<Archived, Undone> {
         let path = self.request.archives.join(format!("evbus-prune-{}-{}.ndjson.zst", self.run, number + 1));
         let request = purge::Request {
-            queue: queue.to_owned(),
+            subject: Subject::whole(queue, &self.request.owner),
             limit: None,
-            selector: Selector::default(),
             marked: None,
-            save: Save::Auto,
-            assume: None,
-            window: None,
             archives: true,
             archive: Some(path.clone()),
             dry_run: false,
-            owner: self.request.owner.clone(),
             // Whoever applies the same again archives and removes what is left.
             journal: None,
             resume: None,

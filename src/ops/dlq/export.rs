@@ -6,52 +6,28 @@ use std::path::{Path, PathBuf};
 use super::{
     Custody, Error,
     archive::{Archive, Lines, Origin},
-    intent::{Intent, Scope},
+    intent::{Intent, Subject},
     reading::{Hold, Reading},
     saver::Saver,
-    session::{Assumption, Purpose, Save, Session},
-    terms::Wish,
+    session::Session,
 };
-use crate::{
-    broker::Broker,
-    interrupt::Interrupt,
-    message::{Message, selector::Selector},
-};
+use crate::{broker::Broker, interrupt::Interrupt, message::Message};
 
 /// What is to be exported.
 pub struct Request {
-    /// The queue.
-    pub queue: String,
+    /// The queue, which messages of it, and how they are held.
+    pub subject: Subject,
     /// At most so many of the selected ones.
     pub limit: Option<u64>,
-    /// Which ones.
-    pub selector: Selector,
-    /// How a message is saved that giving back would destroy.
-    pub save: Save,
-    /// What to believe where the management API is silent.
-    pub assume: Option<Assumption>,
-    /// How many messages may be held at once; `None` is chosen by what could be lost.
-    pub window: Option<u16>,
     /// The new file to write; `None` hands the lines out.
     pub out: Option<PathBuf>,
-    /// Who runs it, `user@host`.
-    pub owner: String,
 }
 
 impl Request {
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
-        let purpose = Purpose {
-            queue: &self.queue,
-            command: "evbus dlq export",
-            owner: &self.owner,
-            assume: self.assume,
-            gives_back: true,
-            locks: false,
-        };
-        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        Intent { purpose, wish, scope: Scope::of(self.selector.is_everything(), self.limit), writes: false }
+        self.subject.looks("evbus dlq export", self.subject.scope(self.limit), IN_HAND, CAREFUL)
     }
 }
 
@@ -222,7 +198,7 @@ impl Export<'_> {
             let Some(delivery) = next else { break };
             report.read += 1;
             listen(Event::Read(report.read));
-            let selected = self.request.selector.matches(&self.session.queue, &delivery.message);
+            let selected = self.request.subject.selector.matches(&self.session.queue, &delivery.message);
             report.undecided += u64::from(selected.is_none());
             let put = if selected == Some(true) { out.put(&delivery.message).map(u64::from) } else { Ok(0) };
             saver.stay(reading.deliveries(), delivery).await?;

@@ -6,9 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{
     Error,
-    intent::{Intent, Scope},
+    intent::{Intent, Scope, Subject},
     look::{self, CAREFUL, Looked, Notice, Step},
-    session::{Assumption, Purpose, Save},
     terms::Wish,
 };
 use crate::{
@@ -17,43 +16,24 @@ use crate::{
     message::{
         Message,
         group::{GroupId, Grouping, Values},
-        selector::Selector,
         traits::Traits,
     },
 };
 
 /// What is to be grouped, and by what.
 pub struct Request {
-    /// The queue.
-    pub queue: String,
-    /// Which messages.
-    pub selector: Selector,
+    /// The queue, which messages of it, and how they are held.
+    pub subject: Subject,
     /// By what.
     pub grouping: Grouping,
-    /// How a message is saved that giving back would destroy.
-    pub save: Save,
-    /// What to believe where the management API is silent.
-    pub assume: Option<Assumption>,
-    /// How many messages may be held at once; `None` is chosen by what could be lost.
-    pub window: Option<u16>,
-    /// Who looks, `user@host`.
-    pub owner: String,
 }
 
 impl Request {
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
-        let purpose = Purpose {
-            queue: &self.queue,
-            command: "evbus dlq groups",
-            owner: &self.owner,
-            assume: self.assume,
-            gives_back: true,
-            locks: false,
-        };
-        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: true };
-        Intent { purpose, wish, scope: Scope::First(None), writes: false }
+        let looks = self.subject.looks("evbus dlq groups", Scope::First(None), IN_HAND, CAREFUL);
+        Intent { wish: Wish { only_looks: true, ..looks.wish }, ..looks }
     }
 }
 
@@ -153,8 +133,8 @@ pub async fn run(
                 if report.read.is_multiple_of(STRIDE) {
                     listen(Event::Read(report.read));
                 }
-                let traits = Traits::read_from(&request.queue, message);
-                let selected = request.selector.selects(&traits);
+                let traits = Traits::read_from(&request.subject.queue, message);
+                let selected = request.subject.selector.selects(&traits);
                 report.undecided += u64::from(selected.is_none());
                 if selected == Some(true) {
                     report.selected += 1;

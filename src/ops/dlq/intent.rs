@@ -1,6 +1,56 @@
 //! What is a run going to do to a queue, as far as its messages' safety is concerned? The run itself and `--explain` read the same value.
 
-use super::{session::Purpose, terms::Wish};
+use super::{
+    session::{Assumption, Purpose, Save},
+    terms::Wish,
+};
+use crate::message::selector::Selector;
+
+/// Which messages of which queue a run is over, and how it holds them.
+pub struct Subject {
+    /// The queue.
+    pub queue: String,
+    /// Which ones.
+    pub selector: Selector,
+    /// How a message is saved that giving back would destroy.
+    pub save: Save,
+    /// What to believe where the management API is silent.
+    pub assume: Option<Assumption>,
+    /// How many messages may be held at once; `None` is chosen by what could be lost.
+    pub window: Option<u16>,
+    /// Who runs it, `user@host`.
+    pub owner: String,
+}
+
+impl Subject {
+    /// All of a queue.
+    #[must_use]
+    pub fn whole(queue: &str, owner: &str) -> Subject {
+        Subject {
+            queue: queue.to_owned(),
+            selector: Selector::default(),
+            save: Save::Auto,
+            assume: None,
+            window: None,
+            owner: owner.to_owned(),
+        }
+    }
+
+    /// What a command is going to do to the queue that gives everything back and keeps nobody out. `in_hand` and `careful` are those of
+    /// [`Wish`].
+    pub(super) fn looks(&self, command: &'static str, scope: Scope, in_hand: u16, careful: u16) -> Intent<'_> {
+        let Subject { queue, save, assume, window, owner, .. } = self;
+        let (assume, save, window) = (*assume, *save, *window);
+        let purpose = Purpose { queue, command, owner, assume, gives_back: true, locks: false };
+        let wish = Wish { save, window, in_hand, careful, only_looks: false };
+        Intent { purpose, wish, scope, writes: false }
+    }
+
+    /// The messages in front of the queue, or where not every message is meant all of them.
+    pub(super) fn scope(&self, limit: Option<u64>) -> Scope {
+        Scope::of(self.selector.is_everything(), limit)
+    }
+}
 
 /// What a run is going to do.
 #[derive(Debug, Clone, Copy)]

@@ -29,7 +29,7 @@ mod terms;
 
 pub use custody::{Custody, Kind, Return};
 pub use error::Error;
-pub use intent::{Intent, Scope};
+pub use intent::{Intent, Scope, Subject};
 pub use look::Notice;
 pub use marks::Marks;
 pub use probe::may_publish;

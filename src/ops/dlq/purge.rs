@@ -11,41 +11,30 @@ use removing::Removing;
 use super::{
     Error,
     archive::{Archive, Origin},
-    intent::{Intent, Scope},
+    intent::{Intent, Scope, Subject},
     journal::{Header, Journal, Past, Wanted},
     marks::Marks,
     reading::Hold,
     resuming,
     run::{Event, Report},
-    session::{Assumption, Purpose, Save, Session},
-    terms::Wish,
+    session::{Purpose, Session},
 };
-use crate::{broker::Broker, interrupt::Interrupt, message::selector::Selector};
+use crate::{broker::Broker, interrupt::Interrupt};
 
 /// What is to be removed.
 pub struct Request {
-    /// The queue.
-    pub queue: String,
+    /// The queue, which messages of it, and how they are held.
+    pub subject: Subject,
     /// At most so many of the selected ones.
     pub limit: Option<u64>,
-    /// Which ones.
-    pub selector: Selector,
     /// Exactly these of them; `None` is all.
     pub marked: Option<Marks>,
-    /// How messages that stay are kept from being dropped.
-    pub save: Save,
-    /// What to believe where the management API is silent.
-    pub assume: Option<Assumption>,
-    /// How many messages may be held at once; `None` is chosen by what could be lost.
-    pub window: Option<u16>,
     /// Whether a copy is kept.
     pub archives: bool,
     /// Where; `None` is a new file in the working directory, named after the run.
     pub archive: Option<PathBuf>,
     /// Only count.
     pub dry_run: bool,
-    /// Who runs it, `user@host`.
-    pub owner: String,
     /// The journal, where one is to be kept. A run that removes nothing keeps none.
     pub journal: Option<Wanted>,
     /// The run that it goes on with, in the archive of that run.
@@ -54,7 +43,7 @@ pub struct Request {
 
 impl Request {
     fn is_everything(&self) -> bool {
-        self.selector.is_everything() && self.marked.is_none()
+        self.subject.selector.is_everything() && self.marked.is_none()
     }
 
     /// How many messages it may remove.
@@ -65,16 +54,10 @@ impl Request {
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
-        let purpose = Purpose {
-            queue: &self.queue,
-            command: "evbus dlq purge",
-            owner: &self.owner,
-            assume: self.assume,
-            gives_back: !self.is_everything() || self.dry_run || self.archives,
-            locks: !self.dry_run,
-        };
-        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
-        Intent { purpose, wish, scope: Scope::of(self.is_everything(), self.limit), writes: false }
+        let scope = Scope::of(self.is_everything(), self.limit);
+        let looks = self.subject.looks("evbus dlq purge", scope, IN_HAND, CAREFUL);
+        let gives_back = !self.is_everything() || self.dry_run || self.archives;
+        Intent { purpose: Purpose { gives_back, locks: !self.dry_run, ..looks.purpose }, ..looks }
     }
 }
 
@@ -146,8 +129,8 @@ impl<'a> Purge<'a> {
         let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| {
             let (identity, host) = (session.broker.identity(), session.consuming.host());
             let header = Header {
-                queue: request.queue.clone(),
-                owner: request.owner.clone(),
+                queue: request.subject.queue.clone(),
+                owner: request.subject.owner.clone(),
                 limit: request.limit,
                 window: most.into(),
                 set,

@@ -15,47 +15,37 @@ use moving::{Again, Moving};
 use super::{
     Error,
     archive::{Archive, Origin},
-    intent::{Intent, Scope},
+    intent::{Intent, Scope, Subject},
     journal::{Header, Journal, Wanted},
     marks::Marks,
     probe,
     reading::Hold,
     resuming::{self, Resume},
     run::{Event, Report},
-    session::{self, Assumption, Purpose, Save, Session},
+    session::{self, Purpose, Session},
     target::{Address, Targets, To},
-    terms::Wish,
 };
 use crate::{
     broker::{Broker, Connection, Window},
     interrupt::Interrupt,
     message::{
         Message,
-        selector::Selector,
         travel::{self, Rules},
     },
 };
 
 /// What is to be replayed, and how.
 pub struct Request {
-    /// The dead letter queue.
-    pub queue: String,
+    /// The queue, which messages of it, and how they are held.
+    pub subject: Subject,
     /// Where its messages go.
     pub to: To,
     /// At most so many of the selected ones.
     pub limit: Option<u64>,
-    /// Which ones.
-    pub selector: Selector,
     /// Exactly these of them; `None` is all.
     pub marked: Option<Marks>,
     /// What goes out in place of the only message that is marked, whose original is archived first.
     pub edited: Option<Message>,
-    /// How messages that stay are kept from being dropped.
-    pub save: Save,
-    /// What to believe where the management API is silent.
-    pub assume: Option<Assumption>,
-    /// How many messages may be held unsettled at once; `None` chooses.
-    pub window: Option<u16>,
     /// How the targets are taken care of.
     pub care: Care,
     /// What travels otherwise than usual.
@@ -64,8 +54,6 @@ pub struct Request {
     pub follows: bool,
     /// Only say what would become of each.
     pub dry_run: bool,
-    /// Who runs it, `user@host`.
-    pub owner: String,
     /// How long the broker may be silent.
     pub timeout: Duration,
     /// The journal, where one is to be kept. A run that moves nothing keeps none.
@@ -76,7 +64,7 @@ pub struct Request {
 
 impl Request {
     fn is_everything(&self) -> bool {
-        self.selector.is_everything() && self.marked.is_none()
+        self.subject.selector.is_everything() && self.marked.is_none()
     }
 
     /// How many messages it may move.
@@ -87,17 +75,11 @@ impl Request {
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
-        let purpose = Purpose {
-            queue: &self.queue,
-            command: "evbus dlq replay",
-            owner: &self.owner,
-            assume: self.assume,
-            gives_back: self.dry_run || !self.is_everything() || self.care.waits(),
-            locks: !self.dry_run,
-        };
-        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: false };
         let scope = if self.follows { Scope::Endless } else { Scope::of(self.is_everything(), self.limit) };
-        Intent { purpose, wish, scope, writes: matches!(self.to, To::Source | To::Queue(_)) }
+        let looks = self.subject.looks("evbus dlq replay", scope, IN_HAND, CAREFUL);
+        let gives_back = self.dry_run || !self.is_everything() || self.care.waits();
+        let purpose = Purpose { gives_back, locks: !self.dry_run, ..looks.purpose };
+        Intent { purpose, writes: matches!(self.to, To::Source | To::Queue(_)), ..looks }
     }
 }
 
@@ -341,7 +323,7 @@ impl<'a> Replay<'a> {
         if travel::run_of(message) == Some(self.session.run.as_str()) {
             return Some(false);
         }
-        self.request.selector.matches(&self.session.queue, message)
+        self.request.subject.selector.matches(&self.session.queue, message)
     }
 }
 
@@ -349,8 +331,8 @@ impl<'a> Replay<'a> {
 fn header(session: &Session<'_>, request: &Request, wanted: &Wanted) -> Header {
     let (identity, host) = (session.broker.identity(), session.consuming.host());
     Header {
-        queue: request.queue.clone(),
-        owner: request.owner.clone(),
+        queue: request.subject.queue.clone(),
+        owner: request.subject.owner.clone(),
         limit: request.limit,
         ..wanted.header("dlq replay", &session.run, identity, host)
     }

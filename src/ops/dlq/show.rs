@@ -4,52 +4,29 @@ use std::ops::ControlFlow;
 
 use super::{
     Error,
-    intent::{Intent, Scope},
+    intent::{Intent, Subject},
     look::{self, CAREFUL, Looked, Notice, Step},
-    session::{Assumption, Purpose, Save},
     terms::Wish,
 };
-use crate::{
-    broker::Broker,
-    interrupt::Interrupt,
-    message::{Message, selector::Selector},
-};
+use crate::{broker::Broker, interrupt::Interrupt, message::Message};
 
 /// What is to be looked at.
 pub struct Request {
-    /// The queue.
-    pub queue: String,
+    /// The queue, which messages of it, and how they are held.
+    pub subject: Subject,
     /// How many messages at most.
     pub limit: u64,
     /// How many to pass over first, of those selected.
     pub skip: u64,
-    /// Which ones.
-    pub selector: Selector,
-    /// How a message is saved that giving back would destroy.
-    pub save: Save,
-    /// What to believe where the management API is silent.
-    pub assume: Option<Assumption>,
-    /// How many messages may be held at once; `None` is chosen by what could be lost.
-    pub window: Option<u16>,
-    /// Who looks, `user@host`.
-    pub owner: String,
 }
 
 impl Request {
     /// What it is going to do to the queue.
     #[must_use]
     pub fn intent(&self) -> Intent<'_> {
-        let purpose = Purpose {
-            queue: &self.queue,
-            command: "evbus dlq show",
-            owner: &self.owner,
-            assume: self.assume,
-            gives_back: true,
-            locks: false,
-        };
-        let wish = Wish { save: self.save, window: self.window, in_hand: IN_HAND, careful: CAREFUL, only_looks: true };
         let wanted = self.limit.saturating_add(self.skip);
-        Intent { purpose, wish, scope: Scope::of(self.selector.is_everything(), Some(wanted)), writes: false }
+        let looks = self.subject.looks("evbus dlq show", self.subject.scope(Some(wanted)), IN_HAND, CAREFUL);
+        Intent { wish: Wish { only_looks: true, ..looks.wish }, ..looks }
     }
 }
 
@@ -105,7 +82,7 @@ pub async fn run(
             Step::Begun { .. } => (),
             Step::Notice(notice) => listen(Event::Notice(notice)),
             Step::Message(message) => {
-                let selected = request.selector.matches(&request.queue, message);
+                let selected = request.subject.selector.matches(&request.subject.queue, message);
                 report.undecided += u64::from(selected.is_none());
                 if selected == Some(true) && passed < request.skip {
                     passed += 1;

@@ -93,7 +93,7 @@ pub fn show(terminal: &mut Terminal, request: &Request, report: &Report, saved: 
     }
     if let Some(first) = report.groups.first() {
         let field = if request.grouping.dimensions().contains(&Dimension::Field) { " --field JQ" } else { "" };
-        terminal.say(&format!("to look at one: evbus dlq show {} --group {}{field}", request.queue, first.id));
+        terminal.say(&format!("to look at one: evbus dlq show {} --group {}{field}", request.subject.queue, first.id));
     }
     Ok(())
 }
@@ -160,10 +160,10 @@ fn document(request: &Request, report: &Report, saved: u64) -> Value {
     let group = |group: &Group| {
         json!({ "id": group.id.to_string(), "count": group.count, "first_seen_at": group.first_seen_at,
             "last_seen_at": group.last_seen_at, "by": group.by,
-            "example": group.example.as_ref().map(|message| Record { queue: Some(&request.queue), message }) })
+            "example": group.example.as_ref().map(|message| Record { queue: Some(&request.subject.queue), message }) })
     };
     let groups: Vec<Value> = report.groups.iter().map(group).collect();
-    json!({ "format": "evbus.groups/1", "queue": request.queue, "by": by, "groups": groups, "other": report.other,
+    json!({ "format": "evbus.groups/1", "queue": request.subject.queue, "by": by, "groups": groups, "other": report.other,
         "depth": report.depth, "read": report.read, "selected": report.selected, "undecided": report.undecided,
         "failed": report.failed, "partial": report.is_partial(), "cut": report.cut, "saved": saved,
         "order": if report.rotated { "rotated" } else { "kept" }, "interrupted": report.interrupted })

@@ -4,9 +4,9 @@ use super::{Replacing, Undone};
 use crate::{
     broker::Broker,
     interrupt::Interrupt,
-    message::{selector::Selector, travel::Rules},
+    message::travel::Rules,
     ops::dlq::{
-        self, Save, To,
+        self, Subject, To,
         replay::{self, Replay, care::Care},
         run::Report,
     },
@@ -60,20 +60,15 @@ async fn prepare<'a>(
     owner: &str,
 ) -> Result<Replay<'a>, dlq::Error> {
     let request = replay::Request {
-        queue: queue.to_owned(),
+        subject: Subject::whole(queue, owner),
         to: To::Through(way.name.clone()),
         limit: None,
-        selector: Selector::default(),
         marked: None,
         edited: None,
-        save: Save::Auto,
-        assume: None,
-        window: None,
         care: Care::default(),
         rules: Rules::default(),
         follows: true,
         dry_run: false,
-        owner: owner.to_owned(),
         timeout: broker.timeout(),
         // Whatever it is cut off in, an apply is run again.
         journal: None,

@@ -136,7 +136,7 @@ impl<'a> Removing<'a> {
         if request.most().is_some_and(|most| self.fresh >= most) {
             return false;
         }
-        let selected = request.selector.matches(&self.purge.session.queue, message);
+        let selected = request.subject.selector.matches(&self.purge.session.queue, message);
         report.undecided += u64::from(selected.is_none());
         let is_chosen = selected == Some(true) && self.marked.as_mut().is_none_or(|marked| marked.take(message));
         self.fresh += u64::from(is_chosen);
