@@ -208,6 +208,33 @@ fn a_canary_that_comes_back_stops_the_run() {
 }
 
 #[test]
+fn what_waits_to_be_tried_again_counts_as_come_back() {
+    let Some(live) = broker("care-ladder") else { return };
+    for kind in KINDS {
+        let (work, dead) = dead(&live, kind, 20);
+        // From now on what fails is tried again in a minute.
+        let retry = format!("{kind}.retry");
+        let leads_to = |queue: &str, more: &[(&'static str, Value)]| {
+            let mut arguments = vec![("x-queue-type", Value::from(kind)), ("x-dead-letter-exchange", "".into())];
+            arguments.push(("x-dead-letter-routing-key", queue.into()));
+            arguments.extend_from_slice(more);
+            arguments
+        };
+        live.delete(&work);
+        live.queue(&work, &leads_to(&retry, &[]));
+        live.queue(&retry, &leads_to(&work, &[("x-message-ttl", 60_000.into())]));
+        live.fill(&retry, 3);
+        live.handle(&work, Handler::Rejects);
+        let flags = ["--canary", "2,5", "--canary-wait", "1s"];
+        let done = live.evbus(&["dlq", "replay", &dead, "--yes", "-o", "json"]).and(flags).done().ends_with(3);
+        let sum = done.summary();
+        assert_eq!((&sum["replayed"], &sum["bounced"], &sum["left"]), (&2.into(), &2.into(), &18.into()), "{sum}");
+        assert!(done.err().contains("2 of the 2 messages replayed came back"), "{}", done.whole());
+        assert_eq!(live.ready(&retry), 5, "and all that waits there waits on");
+    }
+}
+
+#[test]
 fn a_canary_is_not_held_to_account_for_what_others_fail_on() {
     let Some(live) = broker("care-others") else { return };
     for kind in KINDS {

@@ -90,13 +90,15 @@ pub enum Error {
         because: String,
     },
     /// More of what was replayed has come back than may.
-    #[error("{bounced} of the {moved} messages replayed came back to {queue}: the rest stays")]
+    #[error(
+        "{bounced} of the {moved} messages replayed came back, or wait to be tried again: the rest stays in {queue}"
+    )]
     Bounced {
         /// The queue.
         queue: String,
         /// How many were replayed.
         moved: u64,
-        /// How many of them are in the queue again.
+        /// How many of them are in the queue again, or wait to be tried again.
         bounced: u64,
         /// They were looked at; otherwise it is the most that it can be.
         is_certain: bool,

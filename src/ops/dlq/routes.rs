@@ -16,6 +16,16 @@ use crate::{
 /// Dead letter queues and the queues whose dead letters they get.
 pub type Owners = BTreeMap<String, BTreeSet<String>>;
 
+/// The way of a queue's dead letters.
+pub struct Way {
+    /// The queue.
+    queue: String,
+    /// Messages wait in it for a time and are sent on.
+    delays: bool,
+    /// The queues that get its dead letters.
+    targets: Vec<String>,
+}
+
 /// The dead letter queues of a virtual host, given its queues with their arguments and the policies in force on them.
 ///
 /// A queue that gets back what waited in a delay queue (one with a TTL) is no dead letter queue, if it sends dead letters on itself.
@@ -23,32 +33,58 @@ pub type Owners = BTreeMap<String, BTreeSet<String>>;
 /// # Errors
 /// When exchanges and bindings cannot be listed; they are only asked for where the default exchange does not tell everything.
 pub async fn owners(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Result<Owners, Error> {
+    Ok(owners_of(&ways(broker, vhost, queues).await?, queues))
+}
+
+/// The ways of all dead letters, given the same.
+///
+/// # Errors
+/// As [`owners`].
+pub async fn ways(broker: &Broker, vhost: &str, queues: &[QueueInfo]) -> Result<Vec<Way>, Error> {
     let letters: Vec<(&QueueInfo, Letters)> =
         queues.iter().filter_map(|queue| Some((queue, Letters::of(queue)?))).collect();
     let beyond_default = letters.iter().any(|(_, letters)| !letters.exchange.is_empty());
     let (routes, bindings) = if beyond_default { routes(broker, vhost, queues).await? } else { Default::default() };
     let names: BTreeSet<&str> = queues.iter().map(|queue| queue.name.as_str()).collect();
-    let sends: BTreeSet<&str> = letters.iter().map(|(queue, _)| queue.name.as_str()).collect();
+    let way = |(queue, letters): &(&QueueInfo, Letters)| {
+        let targets = targets(queue, letters, &names, &routes, &bindings);
+        Way { queue: queue.name.clone(), delays: letters.delays, targets }
+    };
+    Ok(letters.iter().map(way).collect())
+}
+
+/// The dead letter queues among these queues, by the ways of their letters.
+#[must_use]
+pub fn owners_of(ways: &[Way], queues: &[QueueInfo]) -> Owners {
+    let sends: BTreeSet<&str> = ways.iter().map(|way| way.queue.as_str()).collect();
     let mut owners = Owners::new();
     let streams: BTreeSet<&str> = queues
         .iter()
         .filter(|queue| queue.kind.as_deref() == Some("stream"))
         .map(|queue| queue.name.as_str())
         .collect();
-    for (queue, letters) in &letters {
-        let mut targets = targets(queue, letters, &names, &routes, &bindings);
+    for Way { queue, delays, targets } in ways {
+        let mut targets = targets.clone();
         // A stream beside a queue keeps a record of the letters; they wait in the queue.
         if targets.iter().any(|target| !streams.contains(target.as_str())) {
             targets.retain(|target| !streams.contains(target.as_str()));
         }
         for target in targets {
-            let comes_back = letters.delays && sends.contains(target.as_str());
-            if target != queue.name && !comes_back {
-                owners.entry(target).or_default().insert(queue.name.clone());
+            let comes_back = *delays && sends.contains(target.as_str());
+            if target != *queue && !comes_back {
+                owners.entry(target).or_default().insert(queue.clone());
             }
         }
     }
-    Ok(owners)
+    owners
+}
+
+/// The queues in which messages wait until they go to one of these.
+#[must_use]
+pub fn ladders(ways: &[Way], to: &BTreeSet<String>) -> Vec<String> {
+    let leads =
+        |way: &&Way| way.delays && !to.contains(&way.queue) && way.targets.iter().any(|target| to.contains(target));
+    ways.iter().filter(leads).map(|way| way.queue.clone()).collect()
 }
 
 /// Where a queue sends its dead letters.

@@ -145,6 +145,11 @@ impl<'a> Targets<'a> {
         Ok(())
     }
 
+    /// The queues that are addressed directly, as far as anything is known of them.
+    pub fn queues(&self) -> impl Iterator<Item = &str> {
+        self.known.keys().filter(|(exchange, _)| exchange.is_empty()).map(|(_, queue)| queue.as_str())
+    }
+
     /// What was found out about this address, if anything.
     #[must_use]
     pub fn known(&self, address: &Address) -> Option<&Standing> {

@@ -2,6 +2,7 @@
 
 mod again;
 mod ahead;
+mod canary;
 mod gate;
 mod gone;
 mod proof;

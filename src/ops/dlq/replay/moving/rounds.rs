@@ -7,13 +7,11 @@ use std::collections::{HashMap, VecDeque};
 
 use super::Moving;
 use crate::{
-    broker::{self, Delivery},
-    duration,
-    message::{Identity, Message, travel},
+    broker::Delivery,
+    message::{Identity, Message},
     ops::dlq::{
         Error,
         reading::{Hold, Reading},
-        replay::care::Canary,
         run::Event,
     },
 };
@@ -129,67 +127,6 @@ impl<'r, L: FnMut(Event<'_>)> Moving<'r, '_, L> {
                 () = tokio::time::sleep_until(until) => (),
                 () = self.interrupt.raised() => (),
             }
-        }
-        Ok(())
-    }
-
-    /// Waits for what comes back of what was sent so far, and begins with the next step where that is not too much.
-    async fn watch(&mut self, canary: &Canary) -> Result<(), Error> {
-        let moved = self.report.replayed;
-        let wait = duration::words(canary.wait);
-        let because = format!("{moved} replayed so far; whatever comes back of them is waited for ({wait})");
-        (self.listen)(Event::Paused(Some(&because)));
-        tokio::select! {
-            () = tokio::time::sleep(canary.wait) => (),
-            () = self.interrupt.raised() => return Ok(()),
-        }
-        let (bounced, is_certain) = self.came_back(canary).await?;
-        if self.interrupt.is_raised() {
-            return Ok(());
-        }
-        self.report.bounced = Some(bounced);
-        (self.listen)(Event::Bounced { moved, bounced, is_certain });
-        if canary.is_exceeded(moved, bounced) {
-            return Err(Error::Bounced { queue: self.replay.session.queue.clone(), moved, bounced, is_certain });
-        }
-        self.gate.next_step();
-        (self.listen)(Event::Paused(None));
-        Ok(())
-    }
-
-    /// How many of the run's messages are in the queue again, and whether that is certain or the most that it can be. Who the messages
-    /// are is only looked at where their number alone would stop the run.
-    async fn came_back(&mut self, canary: &Canary) -> Result<(u64, bool), Error> {
-        let replay = self.replay;
-        let (session, moved) = (&replay.session, self.report.replayed);
-        let ready = session.ready().await.unwrap_or(0);
-        let gone = moved + self.report.parked;
-        let most = ready.saturating_sub(session.facts.ready.saturating_sub(gone)).min(moved);
-        if session.facts.consumers == 0 && !canary.is_exceeded(moved, most) {
-            return Ok((most, most == 0));
-        }
-        match replay.hold {
-            Hold::AtStake(window) if ready > window.into() => return Ok((most, false)),
-            Hold::AtStake(_) | Hold::Undecided(_) => (),
-        }
-        let mut reading = session.begin(ready, replay.hold).await?;
-        let mut bounced = 0;
-        let outcome = self.count(&mut reading, &mut bounced).await;
-        reading.stop();
-        self.give_back(reading).await;
-        outcome.map(|()| (bounced, true))
-    }
-
-    /// Counts the run's own messages among those that are read. All stay.
-    async fn count(&mut self, reading: &mut Reading<'_>, bounced: &mut u64) -> Result<(), Error> {
-        let patience = self.replay.request.timeout;
-        let silent = || broker::Error::Timeout { what: "the next message of the queue".to_owned() };
-        while !self.interrupt.is_raised() {
-            reading.make_room().await?;
-            let next = tokio::time::timeout(patience, reading.next()).await.map_err(|_| silent())??;
-            let Some(delivery) = next else { break };
-            *bounced += u64::from(travel::run_of(&delivery.message) == Some(self.replay.session.run.as_str()));
-            self.stay(reading, delivery).await?;
         }
         Ok(())
     }
