@@ -5,6 +5,7 @@ mod custody;
 mod error;
 pub mod explain;
 pub mod export;
+mod fates;
 pub mod groups;
 mod guard;
 mod intent;
@@ -26,6 +27,7 @@ mod session;
 pub mod show;
 mod target;
 mod terms;
+mod written;
 
 pub use custody::{Custody, Kind, Return};
 pub use error::Error;

@@ -85,18 +85,23 @@ fn set(session: &Session<'_>, past: &Past) -> u64 {
 }
 
 /// Opens the session, when the lock of the run that has ended is gone.
+async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Past) -> Result<Session<'a>, Error> {
+    when_free(past, async || Session::open(broker, purpose).await).await
+}
+
+/// Does what needs the lock of the run's queue, when the lock of the run that has ended is gone.
 ///
 /// Whoever holds the lock of its journal knows that its process has ended; the broker may not have noticed yet.
-async fn open<'a>(broker: &'a Broker, purpose: Purpose<'_>, past: &Past) -> Result<Session<'a>, Error> {
+pub(super) async fn when_free<T>(past: &Past, mut attempt: impl AsyncFnMut() -> Result<T, Error>) -> Result<T, Error> {
     let (runs, deadline) = (runs(&past.header), Instant::now() + LONGEST);
     loop {
-        match Session::open(broker, purpose).await {
+        match attempt().await {
             Err(Error::Busy { holder, .. })
                 if holder.run.as_ref().is_none_or(|run| runs.contains(run)) && Instant::now() < deadline =>
             {
                 tokio::time::sleep(PAUSE).await;
             }
-            opened => return opened,
+            done => return done,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What a run over messages tells while it goes, and what it comes to: the same for replay, purge and restore.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
-use super::{Address, Error, journal::Header};
+use super::{
+    Address, Error,
+    journal::{self, End, Header, Journal},
+};
 
 /// What happens during a run.
 #[derive(Debug)]
@@ -145,6 +148,34 @@ impl Report {
             Outcome::Refused => self.refused += 1,
             Outcome::Unknown(_) => self.unknown += 1,
             Outcome::InDoubt(_) => self.in_doubt += 1,
+        }
+    }
+
+    /// Writes the last line of the run's journal, if the disk takes it in that time.
+    pub(super) async fn close(&mut self, mut journal: Journal, patience: Duration, listen: &mut impl FnMut(Event<'_>)) {
+        let end = End {
+            ended_at: journal::now(),
+            selected: self.selected,
+            replayed: self.replayed,
+            removed: self.removed,
+            skipped: self.skipped,
+            returned: self.returned,
+            refused: self.refused,
+            unknown: self.unknown,
+            in_doubt: self.in_doubt,
+            complete: self.stopped.is_none() && !self.interrupted && self.unknown + self.in_doubt == 0,
+        };
+        let ended_at = end.ended_at.clone();
+        let ended = match tokio::time::timeout(patience, journal.end(end)).await {
+            Ok(ended) => ended,
+            Err(_silent) => Err(journal.stalled()),
+        };
+        self.recorded = Some(journal.recorded(ended_at));
+        // A journal that could not be gone on with has ended the run, and that is told already.
+        if let Err(error) = ended
+            && self.stopped.is_none()
+        {
+            listen(Event::Warning(format!("{error}; what was done is done")));
         }
     }
 

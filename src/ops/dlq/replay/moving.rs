@@ -22,7 +22,7 @@ use self::{
     gone::Going,
     proof::Proof,
     rounds::{Left, Met},
-    written::{Entered, Written},
+    written::Entered,
 };
 use super::Replay;
 use crate::{
@@ -37,6 +37,7 @@ use crate::{
         run::{Event, Line, Outcome, Report},
         saver::Saver,
         target::{Address, Targets},
+        written::Written,
     },
 };
 
@@ -93,7 +94,7 @@ pub(super) struct Moving<'r, 'a, L> {
     /// It has been told that the broker takes no messages.
     in_alarm: bool,
     /// What waits for the disk.
-    written: Written,
+    written: Written<Pending>,
     /// What is known of the run that is gone on with.
     again: Option<Again>,
     /// Messages that were begun with and are not settled.

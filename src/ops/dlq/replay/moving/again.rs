@@ -140,7 +140,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         let identity = None;
         let pending = Pending { seq, message_id, target, receipt, endangered, identity, entered, outcome };
         self.open += 1;
-        self.written.arrived_before(pending);
+        self.written.proven_before(pending);
         Ok(())
     }
 

@@ -1,25 +1,21 @@
 //! What becomes of an original once the fate of what was published is known: removed, or kept.
 
-use std::time::Duration;
-
 use super::{
     Moving, Pending,
     gone::{self, Going, Moved},
     proof::{Answer, Proof},
+    written::numbers,
 };
 use crate::{
     broker::{self, Deliveries, Fate},
     ops::dlq::{
         Error,
-        journal::{self, End},
+        fates::next_fate,
         reading::Reading,
         run::{Event, Line, Outcome},
         target::Standing,
     },
 };
-
-/// How long confirmations are waited for at the end of a run while the broker takes no messages.
-const BLOCKED: Duration = Duration::from_secs(2);
 
 impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     /// The fate of the oldest message on its way.
@@ -122,26 +118,11 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
     /// Waits for the fate of everything that is on its way, and for its originals to be gone. Each message gets its line, whatever fails.
     pub(super) async fn settle_all(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
         let mut alarm = self.replay.publishing.blocked();
+        let (patience, interrupt) = (self.replay.request.timeout, self.interrupt);
         while self.publisher.unsettled() > 0 {
-            let blocked = alarm.borrow_and_update().is_some();
             self.tell_alarm();
-            let (patience, interrupt) = (self.replay.request.timeout, self.interrupt);
-            // What a blocked broker had read before, it confirms at once; the rest it does not read, and nobody wants to wait.
-            let unwanted = async {
-                if !blocked {
-                    std::future::pending::<()>().await;
-                }
-                interrupt.raised().await;
-                tokio::time::sleep(BLOCKED).await;
-            };
-            tokio::select! {
-                fate = self.publisher.next() => match fate {
-                    Some((_, fate)) => self.settled(fate, reading.deliveries()),
-                    None => break,
-                },
-                Ok(()) = alarm.changed() => (),
-                () = unwanted => self.publisher.give_up("the broker took no messages"),
-                () = tokio::time::sleep(patience) => self.publisher.give_up("the broker did not confirm in time"),
+            if let Some(fate) = next_fate(&mut self.publisher, &mut alarm, interrupt, patience).await {
+                self.settled(fate, reading.deliveries());
             }
         }
         let mut outcome = Ok(());
@@ -149,9 +130,9 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
             outcome = outcome.and(self.acknowledge(reading, 1).await);
             outcome = outcome.and(self.conclude(reading.deliveries()).await);
         }
-        let safe = self.written.unacknowledged();
+        let safe = self.written.unproven();
         let recorded = self.written.settle(self.replay.request.timeout).await;
-        if recorded.is_ok() || self.written.last_words(&safe, self.replay.request.timeout).await {
+        if recorded.is_ok() || self.written.last_words(numbers(&safe), self.replay.request.timeout).await {
             outcome = outcome.and(self.remove(reading.deliveries(), safe).await.map_err(Error::from));
         } else {
             for pending in safe {
@@ -190,28 +171,7 @@ impl<L: FnMut(Event<'_>)> Moving<'_, '_, L> {
         if let Some(again) = self.again.as_ref().filter(|_| self.report.stopped.is_none() && !self.report.interrupted) {
             journal.gone(again.gone());
         }
-        let report = &self.report;
-        let end = End {
-            ended_at: journal::now(),
-            selected: report.selected,
-            replayed: report.replayed,
-            removed: report.removed,
-            skipped: report.skipped,
-            returned: report.returned,
-            refused: report.refused,
-            unknown: report.unknown,
-            in_doubt: report.in_doubt,
-            complete: report.stopped.is_none() && !report.interrupted && report.unknown + report.in_doubt == 0,
-        };
-        let ended_at = end.ended_at.clone();
-        let ended = journal.end(end).await;
-        self.report.recorded = Some(journal.recorded(ended_at));
-        // A journal that could not be gone on with has ended the run, and that is told already.
-        if let Err(error) = ended
-            && self.report.stopped.is_none()
-        {
-            (self.listen)(Event::Warning(format!("{error}; what was done is done")));
-        }
+        self.report.close(journal, self.replay.request.timeout, &mut self.listen).await;
     }
 }
 
