@@ -584,6 +584,7 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
         'evbus;dlq;restore' {
             [CompletionResult]::new('--to', '--to', [CompletionResultType]::ParameterName, 'Where to: queue:NAME, source, exchange or exchange:NAME[/KEY] [default: the queue it is from]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Restore at most so many of the selected messages')
+            [CompletionResult]::new('--window', '--window', [CompletionResultType]::ParameterName, 'How many messages may be on their way at once [default: 3000]')
             [CompletionResult]::new('--event', '--event', [CompletionResultType]::ParameterName, 'Events of this type')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Messages first published with a key that matches, as in email.#')
             [CompletionResult]::new('--from-queue', '--from-queue', [CompletionResultType]::ParameterName, 'Messages that died in this queue')
@@ -596,6 +597,9 @@ Register-ArgumentCompleter -Native -CommandName 'evbus' -ScriptBlock {
             [CompletionResult]::new('--field', '--field', [CompletionResultType]::ParameterName, 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Messages whose payload matches the schema of the topology file''s catalog, breaks it, or has none there')
             [CompletionResult]::new('--where', '--where', [CompletionResultType]::ParameterName, 'Messages whose record this jq expression holds for, as in ''.body.json.payload.n > 7''')
+            [CompletionResult]::new('--receipt', '--receipt', [CompletionResultType]::ParameterName, 'Write into this new file who did what, when, from where to where, how many, and the digests of archive and journal')
+            [CompletionResult]::new('--resume', '--resume', [CompletionResultType]::ParameterName, 'Go on with this run, which was cut off or has left something: with its archive, its target and its messages')
+            [CompletionResult]::new('--in-doubt', '--in-doubt', [CompletionResultType]::ParameterName, 'What becomes of messages that may be at their target already, which nobody can tell [default: hold]')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The topology file [default: evbus.yaml]; may be repeated')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]')

@@ -565,6 +565,7 @@ set edit:completion:arg-completer[evbus] = {|@words|
         &'evbus;dlq;restore'= {
             cand --to 'Where to: queue:NAME, source, exchange or exchange:NAME[/KEY] [default: the queue it is from]'
             cand --limit 'Restore at most so many of the selected messages'
+            cand --window 'How many messages may be on their way at once [default: 3000]'
             cand --event 'Events of this type'
             cand --key 'Messages first published with a key that matches, as in email.#'
             cand --from-queue 'Messages that died in this queue'
@@ -577,6 +578,9 @@ set edit:completion:arg-completer[evbus] = {|@words|
             cand --field 'The jq expression by whose value groups are made: for --group, the one that dlq groups was given'
             cand --only 'Messages whose payload matches the schema of the topology file''s catalog, breaks it, or has none there'
             cand --where 'Messages whose record this jq expression holds for, as in ''.body.json.payload.n > 7'''
+            cand --receipt 'Write into this new file who did what, when, from where to where, how many, and the digests of archive and journal'
+            cand --resume 'Go on with this run, which was cut off or has left something: with its archive, its target and its messages'
+            cand --in-doubt 'What becomes of messages that may be at their target already, which nobody can tell [default: hold]'
             cand -f 'The topology file [default: evbus.yaml]; may be repeated'
             cand --file 'The topology file [default: evbus.yaml]; may be repeated'
             cand --url 'The broker, amqp(s)://user:password@host:port/vhost; several, comma separated, are tried in turn [env: EVBUS_URL]'

@@ -68,6 +68,9 @@ impl From<Error> for Failure {
                 },
                 word(&path.to_string_lossy())
             )),
+            Error::OtherArchive { run, because, .. } => with("other_archive")
+                .because(because.clone())
+                .hint(format!("where the archive is now, as it was: evbus dlq restore FILE --resume {run}")),
             Error::NoTarget { nearest: Some(nearest), .. } => {
                 with("no_queue").hint(format!("did you mean {nearest}? --to queue:NAME puts them into another one"))
             }

@@ -19,8 +19,9 @@ impl From<Error> for Failure {
                 with("journal").hint(format!("make room there, then: evbus {command} --resume {run}"))
             }
             Error::Unreadable { .. } => with("journal").hint("evbus dlq runs shows what there is"),
-            Error::Damaged { .. } => with("damaged_journal")
-                .hint("what it had begun with cannot be told any more: look at the queue, and replay without --resume"),
+            Error::Damaged { .. } => with("damaged_journal").hint(
+                "what it had begun with cannot be told any more: look at the queue, and begin anew without --resume",
+            ),
             Error::NoRun { nearest: Some(nearest), .. } => {
                 let hint = format!("did you mean {nearest}?");
                 with("no_run").hint(hint)

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// So many messages that died in `work`, in an archive of `dead` and nowhere else.
-fn purged(live: &Live, folder: &Path, count: usize, name: &str) -> PathBuf {
+pub(crate) fn purged(live: &Live, folder: &Path, count: usize, name: &str) -> PathBuf {
     live.pair("classic", "work", "dead");
     live.fill("work", count);
     live.reject_all("work", "dead");

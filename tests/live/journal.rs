@@ -5,12 +5,12 @@ use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Stdio};
 use serde_json::Value;
 
 use crate::support::{
-    live::broker,
+    live::{Live, broker},
     run::{ended, program},
 };
 
 /// The lines of the only journal in a state folder.
-fn lines(state: &Path) -> Vec<Value> {
+pub(crate) fn lines(state: &Path) -> Vec<Value> {
     let mut found = fs::read_dir(state.join("runs")).expect("a folder of journals").flatten();
     let journal = found.next().expect("a journal").path();
     assert!(found.next().is_none(), "and no other");
@@ -19,7 +19,7 @@ fn lines(state: &Path) -> Vec<Value> {
 }
 
 /// How many numbers the lines of that kind have.
-fn numbers(lines: &[Value], event: &str) -> u64 {
+pub(crate) fn numbers(lines: &[Value], event: &str) -> u64 {
     let ranges = lines.iter().filter(|line| line["event"] == event).filter_map(|line| line["n"].as_array());
     ranges.flatten().map(|range| range[1].as_u64().unwrap_or(0) + 1 - range[0].as_u64().unwrap_or(0)).sum()
 }
@@ -66,19 +66,13 @@ fn a_run_that_can_keep_no_journal_holds_nothing() {
     assert!(live.drain("dead").iter().all(|delivery| !delivery.redelivered), "none was held");
 }
 
-#[test]
-fn a_disk_that_gets_full_stops_it_in_order() {
-    const COUNT: u32 = 3000;
-    let Some(live) = broker("journal-full") else { return };
-    live.pair("classic", "work", "dead");
-    live.fill("dead", COUNT as usize);
-    let state = tempfile::tempdir().expect("a folder");
-    // No file of it may have more than 32 KiB: of the journal that is about 800 messages.
-    let limit = "trap '' XFSZ; ulimit -f 64; exec \"$PROGRAM\" dlq replay dead --to queue:work --yes -o json";
+/// A run none of whose files may have more than so many blocks of 512 bytes, and which ends with 3: its summary, and its error.
+pub(crate) fn with_little_room(live: &Live, state: &Path, blocks: u32, arguments: &str) -> (Value, Value) {
+    let limit = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$PROGRAM\" {arguments}");
     let mut command = std::process::Command::new("/bin/sh");
-    command.args(["-c", limit]).env_clear().env("PATH", "/usr/bin:/bin").env("PROGRAM", program());
+    command.args(["-c", &limit]).env_clear().env("PATH", "/usr/bin:/bin").env("PROGRAM", program());
     command.env("EVBUS_URL", live.url()).env("EVBUS_MANAGEMENT_URL", live.management_url());
-    command.env("EVBUS_STATE_DIR", state.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env("EVBUS_STATE_DIR", state).stdout(Stdio::piped()).stderr(Stdio::piped());
     let output = ended(command.spawn().expect("a shell"));
     let last = |text: &[u8]| -> Value {
         String::from_utf8_lossy(text)
@@ -89,6 +83,18 @@ fn a_disk_that_gets_full_stops_it_in_order() {
     };
     let (summary, error) = (last(&output.stdout), last(&output.stderr));
     assert_eq!(output.status.code(), Some(3), "{summary} {error}");
+    (summary, error)
+}
+
+#[test]
+fn a_disk_that_gets_full_stops_it_in_order() {
+    const COUNT: u32 = 3000;
+    let Some(live) = broker("journal-full") else { return };
+    live.pair("classic", "work", "dead");
+    live.fill("dead", COUNT as usize);
+    let state = tempfile::tempdir().expect("a folder");
+    // Of the journal that is about 800 messages.
+    let (summary, error) = with_little_room(&live, state.path(), 64, "dlq replay dead --to queue:work --yes -o json");
     assert_eq!(error["error"]["code"], "journal", "{error}");
     let told = |key: &str| summary[key].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or_default();
     let (arrived, left) = (live.ready("work"), live.ready("dead"));
@@ -152,6 +158,14 @@ fn a_receipt_says_who_did_what_and_proves_it() {
     let archive = fs::read_to_string(folder.path().join("a.ndjson")).expect("an archive");
     let last: Value = archive.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("a last line");
     assert_eq!((&told["archive_sha256"], &told["removed"]), (&last["sha256"], &3.into()), "{told}");
+
+    run(&["dlq", "restore", "a.ndjson", "--yes", "-o", "json", "--receipt", "restore.json"]).ends_with(0);
+    let told = receipt("restore.json");
+    assert_eq!((&told["archive_sha256"], &told["replayed"]), (&last["sha256"], &3.into()), "{told}");
+    assert_eq!(
+        (&told["to"], &told["archive"].as_str().is_some_and(|path| path.ends_with("/a.ndjson"))),
+        (&"queue:dead".into(), &true)
+    );
 
     run(&["dlq", "purge", "no-such-queue", "--yes", "--receipt", "none.json"]).ends_with(1);
     assert!(!folder.path().join("none.json").exists(), "where nothing was done there is none");

@@ -27,6 +27,7 @@ mod dlq_purge;
 mod dlq_purge_resume;
 mod dlq_replay;
 mod dlq_restore;
+mod dlq_restore_resume;
 mod dlq_travel;
 mod doctor;
 mod export;

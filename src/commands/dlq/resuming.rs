@@ -20,7 +20,7 @@ use crate::{
 pub(super) enum InDoubt {
     /// They are published, perhaps for the second time
     Replay,
-    /// They stay, as dead letters like any other
+    /// They stay where they are, and are in doubt no longer
     Skip,
     /// They stay in doubt: --resume can be asked again
     Hold,

@@ -133,6 +133,16 @@ pub enum Error {
         /// Where and why.
         damage: Damage,
     },
+    /// A restore cannot be gone on with without the archive that it read.
+    #[error("run {run} cannot go on: {} is not the archive that it read", path.display())]
+    OtherArchive {
+        /// The run.
+        run: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        because: String,
+    },
     /// The one queue that messages are to go to is not there.
     #[error("there is no queue {queue} to put the messages into")]
     NoTarget {

@@ -26,7 +26,7 @@ impl View<'_> {
 }
 
 fn lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
-    let Preflight { header, records, selected, .. } = preflight;
+    let Preflight { header, records, selected, settled, in_doubt, .. } = preflight;
     let mut lines = vec![format!(
         "{} of queue {} in vhost {}, written at {} by run {}",
         counted(*records, "message"),
@@ -38,8 +38,17 @@ fn lines(preflight: &Preflight, terminal: &Terminal) -> Vec<String> {
     if preflight.consumers > 0 {
         lines.push(others_read(preflight.consumers));
     }
+    if *settled > 0 {
+        let are = if *settled == 1 { "is" } else { "are" };
+        lines.push(format!("{} {are} settled since an earlier run, and stay out", counted(*settled, "message")));
+    }
+    if *in_doubt > 0 {
+        let stay = if *in_doubt == 1 { "stays" } else { "stay" };
+        let many = counted(*in_doubt, "message");
+        lines.push(format!("{many} may be at the target already, and {stay} out (--in-doubt says otherwise)"));
+    }
     if *selected == 0 {
-        lines.extend((*records > 0).then(|| none_selected(*records)));
+        lines.extend((*records > 0 && settled + in_doubt == 0).then(|| none_selected(*records)));
         return lines;
     }
     let mut table = Table::of_talk(&COLUMNS);

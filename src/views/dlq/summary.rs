@@ -56,6 +56,11 @@ pub(super) fn summary_json(report: &Report) -> Value {
         summary["started_at"] = json!(header.started_at);
         summary["ended_at"] = json!(ended_at);
         summary["journal_sha256"] = json!(sha256);
+        // What a restore has read.
+        if let Some(digest) = &header.digest {
+            summary["archive"] = json!(header.archive);
+            summary["archive_sha256"] = json!(digest);
+        }
     }
     summary
 }

@@ -2,6 +2,9 @@
 //!
 //! `EVBUS_SOAK=N` makes it N times as long.
 
+mod replay;
+mod restore;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
@@ -10,8 +13,8 @@ use std::{
 use serde_json::Value;
 
 use crate::support::{
-    live::{Live, broker},
-    run::Run,
+    live::Live,
+    run::{Done, Run},
 };
 
 /// Messages of a scene.
@@ -67,69 +70,12 @@ fn counted(live: &Live, queue: &str) -> BTreeMap<String, usize> {
     all
 }
 
-/// A replay that is killed, gone on with and killed again until it has ended. `selected` says which messages are meant.
-fn scene(live: &Live, kind: &str, flags: &[&str], moments: &mut Moments, selected: impl Fn(u32) -> bool) -> u32 {
-    let state = tempfile::tempdir().expect("a folder");
-    let (work, dead) = (format!("{kind}.work"), format!("{kind}.dead"));
-    live.pair(kind, &work, &dead);
-    live.fill(&work, COUNT as usize);
-    live.reject_all(&work, &dead);
-    let all = u32::try_from((0..COUNT).filter(|n| selected(*n)).count()).expect("a count");
-    let window = WINDOW.to_string();
-    let always = ["--yes", "--window", &window];
-    let run = |arguments: &[&str]| live.evbus(arguments).and(always).env("EVBUS_STATE_DIR", state.path());
-    let first = run(&["dlq", "replay", &dead]).and(flags);
-    let mut kills = u32::from(kill_at(live, first, &work, 1 + moments.next(all)));
-    let in_doubt: BTreeSet<String> = loop {
-        let last = last_run(live, state.path());
-        if last["state"] == "ended" {
-            break BTreeSet::new();
-        }
-        let resume = ["dlq", "replay", "--resume", last["run"].as_str().expect("an id")];
-        let rest = all.saturating_sub(live.ready(&work));
-        if kills < 2 && rest > 0 {
-            kills += u32::from(kill_at(live, run(&resume), &work, 1 + moments.next(rest)));
-            continue;
-        }
-        let done = run(&resume).and(["-o", "json"]).done();
-        let lines = done.json();
-        let of = |event: &'static str| lines.iter().filter(move |line| line["event"] == event);
-        let in_doubt = of("in_doubt").map(|line| line["message_id"].as_str().unwrap_or_default().to_owned()).collect();
-        let summary = done.summary();
-        let (held, left) = (&summary["in_doubt"], u64::from(COUNT - all));
-        assert_eq!(held.as_u64(), Some(of("in_doubt").count() as u64), "each is named: {summary}");
-        assert_eq!(summary["left"].as_u64(), held.as_u64().map(|held| held + left), "{}", done.whole());
-        assert_eq!(done.code(), Some(if held == 0 { 0 } else { 3 }), "{}", done.whole());
-        break in_doubt;
-    };
-    let most = WINDOW * kills as usize;
-    assert!(in_doubt.len() <= most, "{} in doubt, of a window of {WINDOW} and {kills} kills", in_doubt.len());
-    let (arrived, left) = (counted(live, &work), counted(live, &dead));
-    for n in 0..COUNT {
-        let id = format!("m{n}");
-        let there = (arrived.get(&id).copied().unwrap_or(0), left.get(&id).copied().unwrap_or(0));
-        match (selected(n), in_doubt.contains(&id)) {
-            (true, true) => assert!(there.0 <= 1 && there.1 == 1, "{id} is in doubt, and stays: {there:?}"),
-            (true, false) => assert_eq!(there, (1, 0), "{kind} {flags:?}: {id} has moved once"),
-            (false, _) => assert_eq!(there, (0, 1), "{kind} {flags:?}: {id} was not meant"),
-        }
-    }
-    kills
-}
-
-#[test]
-fn a_replay_that_is_killed_and_gone_on_with_loses_nothing_and_doubles_nothing() {
-    let mut kills = 0;
-    let mut moments = Moments(11);
-    for round in 0..soak() {
-        let Some(live) = broker(&format!("kills-{round}")) else { return };
-        for kind in ["classic", "quorum"] {
-            kills += scene(&live, kind, &[], &mut moments, |_| true);
-            for queue in ["work", "dead"] {
-                live.delete(&format!("{kind}.{queue}"));
-            }
-            kills += scene(&live, kind, &["--where", ".body.json.n % 3 == 0"], &mut moments, |n| n % 3 == 0);
-        }
-    }
-    assert!(u64::from(kills) >= 4 * soak(), "only {kills} kills met it at work");
+/// The messages that a run has named as in doubt; its summary counts as many.
+fn named_in_doubt(done: &Done) -> BTreeSet<String> {
+    let lines = done.json();
+    let in_doubt = lines.iter().filter(|line| line["event"] == "in_doubt");
+    let named: BTreeSet<String> =
+        in_doubt.map(|line| line["message_id"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(done.summary()["in_doubt"].as_u64(), Some(named.len() as u64), "each is named: {}", done.whole());
+    named
 }

@@ -140,6 +140,12 @@ impl Reader {
         self.end
     }
 
+    /// SHA-256 of what was read, which the last line proves where there is one.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex(self.digest.clone().finish())
+    }
+
     /// The next message; `None` where the archive ends, which is whole then.
     ///
     /// # Errors
@@ -182,7 +188,7 @@ impl Reader {
         if last.count != self.records {
             return Err(self.damaged(format!("there should be {} records by here", last.count)));
         }
-        if last.sha256 != hex(self.digest.clone().finish()) {
+        if last.sha256 != self.digest() {
             let somewhere = "something before it was changed: its digest is another than the last line says";
             return Err(self.damaged(somewhere.to_owned()));
         }
