@@ -2,6 +2,7 @@
 //!
 //! `EVBUS_SOAK=N` makes it N times as long.
 
+mod purge;
 mod replay;
 mod restore;
 
@@ -21,6 +22,9 @@ use crate::support::{
 const COUNT: u32 = 1500;
 /// What may be held at once, and so be in doubt.
 const WINDOW: usize = 50;
+
+/// How often a scene's run is killed.
+const KILLS: u32 = 3;
 
 fn soak() -> u64 {
     std::env::var("EVBUS_SOAK").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
@@ -51,9 +55,14 @@ fn last_run(live: &Live, state: &Path) -> Value {
 /// Kills it when so many more messages have arrived, or it has ended before; says whether it was met at work.
 fn kill_at(live: &Live, run: Run, work: &str, moved: u32) -> bool {
     let before = live.ready(work);
+    kill_when(live, run, || live.ready(work) >= before + moved)
+}
+
+/// Kills it when it has come so far, or has ended before; says whether it was met at work.
+fn kill_when(live: &Live, run: Run, has_come_so_far: impl Fn() -> bool) -> bool {
     let mut child = run.arg("-q").start();
     live.until("it has come so far, or has ended", || {
-        child.try_wait().expect("a process").is_some() || live.ready(work) >= before + moved
+        child.try_wait().expect("a process").is_some() || has_come_so_far()
     });
     let at_work = child.try_wait().expect("a process").is_none();
     let _ = child.kill();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{COUNT, Moments, WINDOW, counted, kill_at, last_run, named_in_doubt, soak};
+use super::{COUNT, KILLS, Moments, WINDOW, counted, kill_at, last_run, named_in_doubt, soak};
 use crate::support::live::{Live, broker};
 
 /// A replay that is killed, gone on with and killed again until it has ended. `selected` says which messages are meant.
@@ -17,7 +17,7 @@ fn scene(live: &Live, kind: &str, flags: &[&str], moments: &mut Moments, selecte
     let always = ["--yes", "--window", &window];
     let run = |arguments: &[&str]| live.evbus(arguments).and(always).env("EVBUS_STATE_DIR", state.path());
     let first = run(&["dlq", "replay", &dead]).and(flags);
-    let mut kills = u32::from(kill_at(live, first, &work, 1 + moments.next(all)));
+    let mut kills = u32::from(kill_at(live, first, &work, 1 + moments.next(all / 2)));
     let in_doubt: BTreeSet<String> = loop {
         let last = last_run(live, state.path());
         if last["state"] == "ended" {
@@ -25,8 +25,8 @@ fn scene(live: &Live, kind: &str, flags: &[&str], moments: &mut Moments, selecte
         }
         let resume = ["dlq", "replay", "--resume", last["run"].as_str().expect("an id")];
         let rest = all.saturating_sub(live.ready(&work));
-        if kills < 2 && rest > 0 {
-            kills += u32::from(kill_at(live, run(&resume), &work, 1 + moments.next(rest)));
+        if kills < KILLS && rest > 0 {
+            kills += u32::from(kill_at(live, run(&resume), &work, 1 + moments.next(rest / 2)));
             continue;
         }
         let done = run(&resume).and(["-o", "json"]).done();
@@ -66,5 +66,6 @@ fn a_replay_that_is_killed_and_gone_on_with_loses_nothing_and_doubles_nothing() 
             kills += scene(&live, kind, &["--where", ".body.json.n % 3 == 0"], &mut moments, |n| n % 3 == 0);
         }
     }
+    eprintln!("{kills} kills met a replay at work");
     assert!(u64::from(kills) >= 4 * soak(), "only {kills} kills met it at work");
 }

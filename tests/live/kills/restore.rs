@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path};
 
-use super::{COUNT, Moments, WINDOW, counted, kill_at, last_run, named_in_doubt, soak};
+use super::{COUNT, KILLS, Moments, WINDOW, counted, kill_at, last_run, named_in_doubt, soak};
 use crate::{
     dlq_restore::purged,
     support::live::{Live, broker},
@@ -26,7 +26,7 @@ fn scene(
     let always = ["--yes", "--window", &window];
     let run = |arguments: &[&str]| live.evbus(arguments).and(always).env("EVBUS_STATE_DIR", state.path());
     let first = run(&["dlq", "restore", "--to", &to]).and(flags).arg(file);
-    let mut kills = u32::from(kill_at(live, first, &target, 1 + moments.next(all)));
+    let mut kills = u32::from(kill_at(live, first, &target, 1 + moments.next(all / 2)));
     let in_doubt: BTreeSet<String> = loop {
         let last = last_run(live, state.path());
         if last["state"] == "ended" {
@@ -34,8 +34,8 @@ fn scene(
         }
         let resume = ["dlq", "restore", "--resume", last["run"].as_str().expect("an id")];
         let rest = all.saturating_sub(live.ready(&target));
-        if kills < 2 && rest > 0 {
-            kills += u32::from(kill_at(live, run(&resume), &target, 1 + moments.next(rest)));
+        if kills < KILLS && rest > 0 {
+            kills += u32::from(kill_at(live, run(&resume), &target, 1 + moments.next(rest / 2)));
             continue;
         }
         let done = run(&resume).and(["-o", "json"]).done();
@@ -73,5 +73,6 @@ fn a_restore_that_is_killed_and_gone_on_with_loses_nothing_and_doubles_nothing()
             kills += scene(&live, &file, kind, &flags, &mut moments, |n| n % 3 == 0);
         }
     }
+    eprintln!("{kills} kills met a restore at work");
     assert!(u64::from(kills) >= 4 * soak(), "only {kills} kills met it at work");
 }
