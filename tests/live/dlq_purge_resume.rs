@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::support::{
     live::{Live, broker},
+    proxy::Proxy,
     run::{Done, Run},
 };
 
@@ -107,6 +108,30 @@ fn what_was_archived_is_only_removed_and_the_archive_goes_on() {
     let undo = ["dlq", "restore", "a.ndjson", "--yes", "-o", "json"];
     assert_eq!(scene.run(&undo).done().ends_with(0).summary()["replayed"], COUNT - COUNT / 3);
     assert_eq!(scene.live.ready("dead"), COUNT);
+}
+
+#[test]
+fn what_was_archived_when_its_removal_was_cut_off_is_not_archived_again() {
+    let Some(scene) = Scene::new("purge-acks") else { return };
+    let (live, wire) = (&scene.live, Proxy::before(&scene.live));
+    let mut child = scene.purge().env("EVBUS_URL", wire.url(live)).start();
+    live.until("some are removed", || live.ready("dead") < COUNT - 100);
+    // All that it sends in the middle of a purge are acknowledgements.
+    wire.hold_after(0);
+    live.until("an acknowledgement is on its way", || wire.is_held());
+    child.kill().expect("a process");
+    child.wait().expect("a process");
+    wire.cut();
+    let run = scene.last();
+    let so_far = run["moved"].as_u64().and_then(|moved| u32::try_from(moved).ok()).expect("a count");
+    let resumed = scene.resume(run["run"].as_str().expect("an id")).ends_with(0).summary();
+    let again = resumed["removed"].as_u64().expect("a count") + u64::from(so_far);
+    assert!(again > COUNT.into(), "some were archived and still there: {so_far} before, {resumed}");
+    let mut kept = archived(&scene.archive());
+    kept.sort();
+    kept.dedup();
+    assert_eq!((kept.len(), archived(&scene.archive()).len()), (COUNT as usize, COUNT as usize), "each once");
+    assert_eq!(live.ready("dead"), 0);
 }
 
 #[test]
