@@ -140,6 +140,11 @@ impl Connection {
         }
     }
 
+    /// How many channels both sides agreed on.
+    pub(super) fn channels_max(&self) -> usize {
+        self.inner.configuration().channel_max().into()
+    }
+
     /// How long the broker may be silent when it is asked for something.
     pub(super) fn patience(&self) -> Patience {
         self.patience.clone()

@@ -9,31 +9,35 @@
 //!   no longer knows that consumer and drops it: held, and seen by nobody. (Found as losses of spent messages on 3.10 and 4.0, which
 //!   end when nothing is settled while a consumer is there.) Where a return costs something, acknowledgements therefore wait until
 //!   the consumer is cancelled ([`Deliveries::pause`]).
-//! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
+//! - What one acknowledgement costs the broker grows with what is unsettled on its channel (see `lane`), so a channel is left behind when
+//!   much is kept on it, and a fresh consumer begins on another. A channel works in order; several have to be waited for.
+
+mod lane;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     pin::Pin,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
 use futures_util::{StreamExt, future::try_join_all};
-use lapin::{
-    options::{
-        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions,
-        BasicRejectOptions, ConfirmSelectOptions,
-    },
-    types::{FieldTable, ShortString},
-};
 
+use self::lane::Lane;
 use super::{Connection, Error, patience::Patience, wire};
 use crate::message::Message;
 
-/// The right to settle one delivery, once.
+/// How many channels there are at most. A broker refuses one too many by ending the whole connection.
+const CHANNELS: usize = 128;
+
+/// The right to settle one delivery, once. Earlier deliveries come first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[must_use = "a delivery that is never settled stays with us until the channel ends"]
-pub struct Receipt(u64);
+pub struct Receipt {
+    /// Which of our channels it came on.
+    lane: usize,
+    tag: u64,
+}
 
 /// A message that is ours until its receipt is settled.
 #[derive(Debug)]
@@ -48,24 +52,22 @@ pub struct Delivery {
 /// Comes when the broker has worked off all that was sent before; see [`Deliveries::worked_off`].
 pub type WorkedOff = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
-/// Takes messages from one queue, on a channel of its own.
+/// Takes messages from one queue, on channels of its own.
 ///
 /// What is neither acknowledged nor given back is held. A consumer's prefetch counts what it holds, so messages that are kept
 /// until the end would starve it; [`Deliveries::renew`] puts a fresh consumer in its place while the old one's messages stay held.
 pub struct Deliveries {
-    channel: lapin::Channel,
+    /// The channels that are left behind, in the order of their deliveries.
+    earlier: Vec<Lane>,
+    /// The channel of the consumer.
+    present: Lane,
     /// How long the broker may be silent when it is asked for something.
     patience: Patience,
     consumer: lapin::Consumer,
     queue: String,
     prefetch: u16,
-    /// The last delivery tag of each consumer that this channel has had before.
-    earlier: Vec<u64>,
-    /// Delivered to earlier consumers and not yet handed out.
-    waiting: VecDeque<lapin::message::Delivery>,
-    /// The last delivery tag that was seen.
-    last: u64,
-    held: BTreeSet<u64>,
+    /// Delivered to earlier consumers and not yet handed out, and on which channel.
+    waiting: VecDeque<(usize, lapin::message::Delivery)>,
     /// How many of this consumer's are kept, and how many in all.
     kept: usize,
     kept_in_all: usize,
@@ -77,22 +79,22 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
+    /// How many messages are kept on one channel before a fresh consumer begins on another.
+    pub const PER_CHANNEL: usize = 4000;
+
     pub(super) async fn open(connection: &Connection, queue: &str, prefetch: u16) -> Result<Deliveries, Error> {
-        let channel = connection.channel().await?;
+        let present = Lane::open(connection).await?;
         // Prefetch 0 means no bound (2,000 on quorum queues): nothing here may hold that much unseen.
         let prefetch = prefetch.max(1);
-        let patience = connection.patience();
-        let consumer = consume(&channel, &patience, queue, 0, prefetch).await?;
+        let consumer = present.consume(queue, prefetch).await?;
         Ok(Deliveries {
-            channel,
-            patience,
+            earlier: Vec::new(),
+            present,
+            patience: connection.patience(),
             consumer,
             queue: queue.to_owned(),
             prefetch,
-            earlier: Vec::new(),
             waiting: VecDeque::new(),
-            last: 0,
-            held: BTreeSet::new(),
             kept: 0,
             kept_in_all: 0,
             paused: false,
@@ -104,19 +106,25 @@ impl Deliveries {
     /// The next message. May be dropped while it waits without losing anything.
     ///
     /// # Errors
-    /// [`Error::QueueGone`] when the broker cancelled the consumer; otherwise what ended the channel.
+    /// [`Error::QueueGone`] when the broker cancelled the consumer; [`Error::TakenBack`]; otherwise what ended the channel.
     pub async fn next(&mut self) -> Result<Delivery, Error> {
-        let delivery = match self.waiting.pop_front() {
-            Some(delivery) => delivery,
-            None => self.received().await?,
+        let (lane, delivery) = match self.waiting.pop_front() {
+            Some(waiting) => waiting,
+            None => (self.earlier.len(), self.received().await?),
         };
-        Ok(self.hand_out(delivery))
+        Ok(self.hand_out(lane, delivery))
     }
 
     async fn received(&mut self) -> Result<lapin::message::Delivery, Error> {
         let next = if self.over { None } else { self.consumer.next().await };
         match next {
-            Some(Ok(delivery)) => Ok(delivery),
+            Some(Ok(delivery)) => {
+                // What was taken back comes once more.
+                if delivery.redelivered {
+                    self.all_held()?;
+                }
+                Ok(delivery)
+            }
             Some(Err(error)) => Err(Error::from_lapin(&error)),
             None => {
                 self.over = true;
@@ -130,21 +138,23 @@ impl Deliveries {
     /// # Errors
     /// When the channel or connection has ended.
     pub async fn catch_up(&self) -> Result<(), Error> {
-        // Changes nothing: it counts for consumers to come, and they set their own.
-        answered(&self.patience, self.channel.basic_qos(self.prefetch, BasicQosOptions { global: false })).await
+        // Nothing comes on an earlier channel any more: its consumers were cancelled, and that was answered.
+        self.present.catch_up(self.prefetch).await
     }
 
     /// How many messages were handed out and are not settled.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.held.len()
+        self.lanes().map(Lane::held).sum()
     }
 
     /// Holds a message until [`Deliveries::end`] gives it back.
     pub fn keep(&mut self, receipt: Receipt) {
-        let Receipt(tag) = receipt;
-        self.kept += usize::from(self.earlier.last().is_none_or(|last| tag > *last));
+        let Receipt { lane, tag } = receipt;
+        let is_present = lane == self.earlier.len();
+        self.kept += usize::from(is_present && self.present.is_of_this_consumer(tag));
         self.kept_in_all += 1;
+        self.lane(lane).keep();
     }
 
     /// How many messages are held until the end.
@@ -165,9 +175,13 @@ impl Deliveries {
     /// As [`Deliveries::next`].
     pub async fn fetch(&mut self) -> Result<(), Error> {
         let delivery = self.received().await?;
-        self.last = delivery.delivery_tag;
-        self.waiting.push_back(delivery);
+        self.await_next(delivery);
         Ok(())
+    }
+
+    fn await_next(&mut self, delivery: lapin::message::Delivery) {
+        self.present.saw(delivery.delivery_tag);
+        self.waiting.push_back((self.earlier.len(), delivery));
     }
 
     /// Asks this consumer for no more; [`Deliveries::renew`] puts another in its place.
@@ -193,19 +207,33 @@ impl Deliveries {
         self.waiting.len()
     }
 
-    /// Puts a fresh consumer in place of this one; what is held stays held, in the order of delivery. `prefetch` says how many it
-    /// may have in hand when so many wait already.
+    /// Puts a fresh consumer in place of this one; what is held stays held, in the order of delivery. Where much is kept on the channel
+    /// and there is a connection to open `more` on, it is on another channel. `prefetch` says how many it may have in hand when so many
+    /// wait already.
     ///
     /// # Errors
-    /// When the channel or connection has ended, or the queue is gone.
-    pub async fn renew(&mut self, prefetch: impl FnOnce(usize) -> u16) -> Result<(), Error> {
+    /// When a channel or the connection has ended ([`Error::TakenBack`]), or the queue is gone.
+    pub async fn renew(&mut self, more: Option<&Connection>, prefetch: impl FnOnce(usize) -> u16) -> Result<(), Error> {
+        self.all_held()?;
         self.pause().await?;
-        self.earlier.push(self.last);
+        match more.filter(|connection| self.is_full(connection)) {
+            Some(connection) => {
+                let fresh = Lane::open(connection).await?;
+                self.earlier.push(std::mem::replace(&mut self.present, fresh));
+            }
+            None => self.present.end_consumer(),
+        }
         self.prefetch = prefetch(self.waiting.len()).max(1);
-        let generation = self.earlier.len();
-        self.consumer = consume(&self.channel, &self.patience, &self.queue, generation, self.prefetch).await?;
+        self.consumer = self.present.consume(&self.queue, self.prefetch).await?;
         (self.kept, self.paused, self.over) = (0, false, false);
         Ok(())
+    }
+
+    /// Whether so much is kept on the present channel that there should be another, and can be.
+    fn is_full(&self, connection: &Connection) -> bool {
+        // Half of what both sides agreed on: the connection has other work for channels as well.
+        let most = CHANNELS.min(connection.channels_max() / 2);
+        self.present.kept() >= Deliveries::PER_CHANNEL && self.earlier.len() + 1 < most
     }
 
     /// Removes these messages from the queue for good. Returns when the acknowledgements are written; that the broker has worked
@@ -214,39 +242,26 @@ impl Deliveries {
     /// # Errors
     /// When the channel or connection has ended: what was not worked off is still in the queue.
     pub async fn acknowledge(&mut self, receipts: impl IntoIterator<Item = Receipt>) -> Result<(), Error> {
-        let mut tags: BTreeSet<u64> = receipts.into_iter().map(|Receipt(tag)| tag).collect();
-        // The oldest ones held, as far as they are all in the set, go with one frame.
-        let mut together = None;
-        while let (Some(oldest), Some(tag)) = (self.held.first().copied(), tags.first().copied())
-            && oldest == tag
-        {
-            self.held.pop_first();
-            tags.pop_first();
-            together = Some(tag);
+        let mut tags: BTreeMap<usize, BTreeSet<u64>> = BTreeMap::new();
+        for Receipt { lane, tag } in receipts {
+            tags.entry(lane).or_default().insert(tag);
         }
-        if let Some(tag) = together {
-            let options = BasicAckOptions { multiple: true };
-            written(&self.patience, self.channel.basic_ack(tag, options)).await?;
+        for (lane, tags) in tags {
+            let written = self.lane(lane).acknowledge(tags).await;
+            written.or_else(|error| self.all_held().and(Err(error)))?;
         }
-        for tag in &tags {
-            self.held.remove(tag);
-        }
-        let channel = &self.channel;
-        let each = try_join_all(tags.into_iter().map(|tag| channel.basic_ack(tag, BasicAckOptions::default())));
-        written(&self.patience, each).await?;
         Ok(())
     }
 
     /// Asks at once, and comes when the broker has worked off every acknowledgement that was written before: a channel works in order.
-    /// It may be waited for beside other work, and fails when the channel or connection ends first: what was acknowledged may be gone
+    /// It may be waited for beside other work, and fails when a channel or the connection ends first: what was acknowledged may be gone
     /// then, or still in the queue.
     #[must_use = "nothing is known before it has come"]
     pub fn worked_off(&self) -> WorkedOff {
-        let (channel, patience) = (self.channel.clone(), self.patience.clone());
-        // Any answered method would do; this one means nothing to a channel that publishes nothing.
-        let mut asking: WorkedOff =
-            Box::pin(async move { answered(&patience, channel.confirm_select(ConfirmSelectOptions::default())).await });
-        // The first poll sends the question.
+        let (asked, patience) = (self.lanes().filter_map(Lane::ask), self.patience.clone());
+        let asked = try_join_all(asked);
+        let mut asking: WorkedOff = Box::pin(async move { lane::answered(&patience, asked).await.map(drop) });
+        // The first poll sends the questions.
         match asking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
             Poll::Pending => asking,
@@ -258,10 +273,8 @@ impl Deliveries {
     /// # Errors
     /// When the channel or connection has ended.
     pub async fn reject(&mut self, receipt: Receipt) -> Result<(), Error> {
-        let Receipt(tag) = receipt;
-        self.held.remove(&tag);
-        let options = BasicRejectOptions { requeue: false };
-        written(&self.patience, self.channel.basic_reject(tag, options)).await
+        let Receipt { lane, tag } = receipt;
+        self.lane(lane).reject(tag).await
     }
 
     /// Asks for no more messages and hands out what the broker had already sent. Everything stays held until settled.
@@ -274,7 +287,7 @@ impl Deliveries {
             self.pause().await?;
         }
         let rest: Vec<_> = self.waiting.drain(..).collect();
-        Ok(rest.into_iter().map(|delivery| self.hand_out(delivery)).collect())
+        Ok(rest.into_iter().map(|(lane, delivery)| self.hand_out(lane, delivery)).collect())
     }
 
     /// Gives everything back that is not settled, in the order it was delivered, ends the consumer, and says how many went
@@ -285,26 +298,28 @@ impl Deliveries {
     /// When the channel or connection has ended; the broker returns what was held then.
     pub async fn end(mut self) -> Result<u64, Error> {
         let _unseen_goes_back_with_the_rest = self.cancel().await?;
-        let returned = self.held.len() as u64;
-        let options = BasicNackOptions { multiple: true, requeue: true };
-        for last in std::mem::take(&mut self.earlier) {
-            let later = self.held.split_off(&(last + 1));
-            // A tag that is settled already would end the channel.
-            if let Some(tag) = std::mem::replace(&mut self.held, later).last() {
-                written(&self.patience, self.channel.basic_nack(*tag, options)).await?;
+        let (returned, all_held) = (self.held() as u64, self.all_held());
+        // One after the other: nothing orders what the broker does for two channels, but that it has answered on the first.
+        for lane in self.earlier.into_iter().chain([self.present]) {
+            if all_held.is_ok() || lane.is_open() {
+                lane.give_back().await?;
             }
         }
-        written(&self.patience, self.channel.basic_nack(0, options)).await?;
-        // A channel works in order: its answer to the closing handshake comes after all that was sent before.
-        answered(&self.patience, self.channel.close(200, ShortString::from("done"))).await?;
-        Ok(returned)
+        all_held.map(|()| returned)
     }
 
-    fn hand_out(&mut self, delivery: lapin::message::Delivery) -> Delivery {
+    /// Whether the broker has taken nothing back of what earlier consumers were given. It tells nobody but the channel, on which nobody
+    /// waits for anything.
+    fn all_held(&self) -> Result<(), Error> {
+        // With the connection all of them have ended, and who asks for something next is told why.
+        let is_taken = self.present.is_open() && !self.earlier.iter().all(Lane::is_open);
+        if is_taken { Err(Error::TakenBack { queue: self.queue.clone() }) } else { Ok(()) }
+    }
+
+    fn hand_out(&mut self, lane: usize, delivery: lapin::message::Delivery) -> Delivery {
         let tag = delivery.delivery_tag;
-        self.held.insert(tag);
-        self.last = self.last.max(tag);
-        Delivery { message: wire::message(delivery), receipt: Receipt(tag) }
+        self.lane(lane).hold(tag);
+        Delivery { message: wire::message(delivery), receipt: Receipt { lane, tag } }
     }
 
     /// Cancels the consumer and collects what it was sent: once the broker has confirmed, nothing more comes.
@@ -312,44 +327,22 @@ impl Deliveries {
         if self.over {
             return Ok(());
         }
-        let tag = self.consumer.tag();
-        answered(&self.patience, self.channel.basic_cancel(tag, BasicCancelOptions::default())).await?;
+        self.present.cancel(&self.consumer).await?;
         while let Some(delivery) = self.consumer.next().await {
             let delivery = delivery.map_err(|e| Error::from_lapin(&e))?;
-            self.last = delivery.delivery_tag;
-            self.waiting.push_back(delivery);
+            self.await_next(delivery);
         }
         Ok(())
     }
-}
 
-/// Bounds what the broker has to answer by the time it may be silent.
-async fn answered<T>(patience: &Patience, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
-    patience.answer(work).await?.map_err(|error| Error::from_lapin(&error))
-}
+    fn lanes(&self) -> impl Iterator<Item = &Lane> {
+        self.earlier.iter().chain([&self.present])
+    }
 
-/// The same for what the system has to write.
-async fn written<T>(patience: &Patience, work: impl Future<Output = lapin::Result<T>>) -> Result<T, Error> {
-    patience.write(work).await?.map_err(|error| Error::from_lapin(&error))
-}
-
-async fn consume(
-    channel: &lapin::Channel,
-    patience: &Patience,
-    queue: &str,
-    generation: usize,
-    prefetch: u16,
-) -> Result<lapin::Consumer, Error> {
-    let name = wire::short("a queue name", queue)?;
-    let tag = wire::short("a consumer tag", &format!("evbus-{generation}"))?;
-    // Counts for the consumers that follow, each for itself.
-    answered(patience, channel.basic_qos(prefetch, BasicQosOptions { global: false })).await?;
-    let consuming = channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
-    answered(patience, consuming).await.map_err(|error| match error {
-        // Broker fact (all series): only classic queues know consumers that are alone; quorum queues serve others beside them.
-        Error::NoPermission { what } if what.contains("in exclusive use") => {
-            Error::ExclusiveConsumer { queue: queue.to_owned() }
+    fn lane(&mut self, number: usize) -> &mut Lane {
+        match self.earlier.get_mut(number) {
+            Some(lane) => lane,
+            None => &mut self.present,
         }
-        error => error.needing("read"),
-    })
+    }
 }

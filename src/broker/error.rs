@@ -184,6 +184,12 @@ pub enum Error {
         /// The queue.
         queue: String,
     },
+    /// The broker has closed one of several channels on which messages were held.
+    #[error("the broker has taken back messages of queue {queue} that were held")]
+    TakenBack {
+        /// The queue.
+        queue: String,
+    },
     /// The connection ended.
     #[error("the connection to the broker was lost")]
     Lost {

@@ -112,6 +112,10 @@ fn advice(error: &Error) -> (&'static str, Option<String>) {
         }
         Error::Timeout { .. } => ("timeout", say("--timeout 2m waits longer; evbus doctor shows what the broker says")),
         Error::QueueGone { .. } => ("queue_gone", None),
+        Error::TakenBack { .. } => (
+            "taken_back",
+            say("its log says why; it does so when consumer_timeout is over, 30 minutes unless set otherwise"),
+        ),
         Error::Lost { .. } => ("connection_lost", say("run it again when the broker is back: evbus doctor --wait 60s")),
         Error::Protocol { .. } | Error::Ended { .. } => ("broker", None),
         Error::LargeFrame { .. } => (

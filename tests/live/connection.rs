@@ -46,13 +46,13 @@ fn port(url: &str) -> &str {
 }
 
 /// A user of the test's own, with these permissions in its virtual host; gone when it ends.
-struct User<'a> {
+pub struct User<'a> {
     live: &'a Live,
-    name: String,
+    pub name: String,
 }
 
 impl User<'_> {
-    fn new<'a>(live: &'a Live, name: &str, tags: &str, permissions: Option<[&str; 3]>) -> User<'a> {
+    pub fn new<'a>(live: &'a Live, name: &str, tags: &str, permissions: Option<[&str; 3]>) -> User<'a> {
         let name = format!("evbus-{name}-{}", std::process::id());
         let path = format!("users/{name}");
         live.api(Method::PUT, &path, Some(json!({"password": PASSWORD, "tags": tags})));
@@ -67,7 +67,7 @@ impl User<'_> {
         self.live.url().replace("guest:guest", &format!("{}:{ENCODED}", self.name))
     }
 
-    fn evbus(&self, arguments: &[&str]) -> Run {
+    pub fn evbus(&self, arguments: &[&str]) -> Run {
         self.live.evbus(arguments).env("EVBUS_URL", self.url())
     }
 }
@@ -151,7 +151,8 @@ fn a_permission_that_is_missing_is_named() {
     }
 }
 
-fn endpoint(live: &Live, user: &str) -> Endpoint {
+/// Where the broker is, for a user of a test's own.
+pub fn endpoint(live: &Live, user: &str) -> Endpoint {
     let port = port(live.server_url()).parse().expect("a port");
     let url = reqwest::Url::parse(live.management_url()).expect("a URL");
     Endpoint {

@@ -19,6 +19,7 @@ mod dlq_edit;
 mod dlq_explain;
 mod dlq_groups;
 mod dlq_hold;
+mod dlq_lanes;
 mod dlq_list;
 mod dlq_look;
 mod dlq_loss;

@@ -104,6 +104,18 @@ impl Management {
         }
     }
 
+    /// Whether a user may not open as many channels as each connection could have. Everybody may ask for himself.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn is_short_of_channels(&self, user: &str) -> Result<bool, Error> {
+        let found: Value = self.http.get(&["user-limits", user], &[]).await?;
+        let mut limits =
+            found.as_array().into_iter().flatten().filter_map(|limits| limits["value"]["max-channels"].as_i64());
+        // Below zero there is none.
+        Ok(limits.any(|most| most >= 0))
+    }
+
     /// The nodes of the cluster. Needs the monitoring tag.
     ///
     /// # Errors

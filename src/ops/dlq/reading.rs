@@ -24,6 +24,8 @@ pub struct Reading<'a> {
     deliveries: Deliveries,
     left: u64,
     hold: Hold,
+    /// What stays may be spread over several channels.
+    spreads: bool,
     /// The first consumer has been made use of.
     begun: bool,
     /// Since when the queue has been saying that it is empty, though not all of the set has come.
@@ -41,19 +43,25 @@ const SILENCE: Duration = Duration::from_millis(300);
 const EMPTY: Duration = Duration::from_secs(3);
 
 impl<'a> Reading<'a> {
-    /// Begins to read at most `set` messages.
+    /// Begins to read at most `set` messages. `spreads` says whether what stays may be spread over several channels.
     ///
     /// # Errors
     /// When the queue may not be consumed, or is gone.
     pub async fn begin(
         connection: &'a Connection,
         queue: &'a str,
-        set: u64,
-        hold: Hold,
+        (set, hold): (u64, Hold),
+        spreads: bool,
     ) -> Result<Reading<'a>, broker::Error> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = hold;
         let deliveries = connection.consume(queue, at_most(most, set)).await?;
-        Ok(Reading { connection, queue, deliveries, left: set, hold, begun: false, empty_since: None, missing: 0 })
+        let (begun, empty_since, missing) = (false, None, 0);
+        Ok(Reading { connection, queue, deliveries, left: set, hold, spreads, begun, empty_since, missing })
+    }
+
+    /// The connection, where what stays may be spread over several channels.
+    fn more(&self) -> Option<&'a Connection> {
+        self.spreads.then_some(self.connection)
     }
 
     /// Sees to it that the rest of the set can come although much is held already. To be called before each [`Reading::next`].
@@ -66,7 +74,7 @@ impl<'a> Reading<'a> {
                 if self.is_filling() {
                     let left = self.left;
                     let rest = |waiting: usize| at_most(most, left.saturating_sub(waiting as u64));
-                    self.deliveries.renew(rest).await?;
+                    self.deliveries.renew(self.more(), rest).await?;
                 }
                 Ok(())
             }
@@ -115,7 +123,7 @@ impl<'a> Reading<'a> {
             return Ok(());
         };
         if std::mem::replace(&mut self.begun, true) {
-            self.deliveries.renew(|_| size).await?;
+            self.deliveries.renew(self.more(), |_| size).await?;
         }
         let patience = self.deliveries.patience();
         let (mut caught_up, mut last) = (false, Instant::now());

@@ -7,7 +7,7 @@ use super::{
     reading::{Hold, Reading},
     session::Session,
 };
-use crate::broker;
+use crate::broker::{self, Deliveries};
 
 /// How long returned messages are waited for to be counted again.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -19,7 +19,16 @@ impl Session<'_> {
     /// When the queue may not be consumed, or is gone.
     pub async fn begin(&self, set: u64, hold: Hold) -> Result<Reading<'_>, broker::Error> {
         self.returned.store(false, Ordering::Relaxed);
-        Reading::begin(&self.consuming, &self.queue, set, hold).await
+        Reading::begin(&self.consuming, &self.queue, (set, hold), self.may_spread(set).await).await
+    }
+
+    /// Whether what is held of a set may be spread over several channels, if it is much.
+    ///
+    /// Broker fact: a channel too many for the user ends the whole connection, and channels of others count. Where nobody can say that
+    /// there is such a limit, there hardly is.
+    async fn may_spread(&self, set: u64) -> bool {
+        set > Deliveries::PER_CHANNEL as u64
+            && !self.broker.management().is_short_of_channels(self.consuming.user()).await.unwrap_or(false)
     }
 
     /// Gives back what is held, and waits until the queue counts it again.
