@@ -1056,7 +1056,7 @@ _evbus() {
             return 0
             ;;
         evbus__subcmd__dlq__subcmd__restore)
-            opts="-f -o -q -v -h --to --limit --up-to-damage --window --dry-run --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --receipt --resume --in-doubt --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
+            opts="-f -o -q -v -h --to --limit --up-to-damage --window --dry-run --receipt --event --key --from-queue --reason --older-than --newer-than --id --correlation-id --group --field --only --where --resume --in-doubt --file --url --management-url --vhost --timeout --connect-timeout --tls-ca --tls-cert --tls-key --tls-server-name --output --quiet --verbose --color --yes --no-input --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1071,6 +1071,10 @@ _evbus() {
                     return 0
                     ;;
                 --window)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --receipt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1119,10 +1123,6 @@ _evbus() {
                     return 0
                     ;;
                 --where)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --receipt)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -558,6 +558,7 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l to -d 'Where to: queue:NAME, source, exchange or exchange:NAME[/KEY] [default: the queue it is from]' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l limit -d 'Restore at most so many of the selected messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l window -d 'How many messages may be on their way at once [default: 3000]' -r
+complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l receipt -d 'Write into this new file who did what, when, from where to where, how many, and the digests of archive and journal' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l event -d 'Events of this type' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l key -d 'Messages first published with a key that matches, as in email.#' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l from-queue -d 'Messages that died in this queue' -r
@@ -575,7 +576,6 @@ complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcomm
 invalid\t''
 unknown\t''"
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l where -d 'Messages whose record this jq expression holds for, as in \'.body.json.payload.n > 7\'' -r
-complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l receipt -d 'Write into this new file who did what, when, from where to where, how many, and the digests of archive and journal' -r -F
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l resume -d 'Go on with this run, which was cut off or has left something: with its archive, its target and its messages' -r
 complete -c evbus -n "__fish_evbus_using_subcommand dlq; and __fish_seen_subcommand_from restore" -l in-doubt -d 'What becomes of messages that may be at their target already, which nobody can tell [default: hold]' -r -f -a "replay\t'They are published, perhaps for the second time'
 skip\t'They stay where they are, and are in doubt no longer'
