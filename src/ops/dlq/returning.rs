@@ -3,7 +3,7 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
-    Error,
+    Custody, Error,
     reading::{Hold, Reading},
     session::Session,
 };
@@ -11,6 +11,9 @@ use crate::broker::{self, Deliveries};
 
 /// How long returned messages are waited for to be counted again.
 const SETTLING: Duration = Duration::from_secs(5);
+
+/// How long after it is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 impl Session<'_> {
     /// Begins to read at most `set` messages.
@@ -34,7 +37,8 @@ impl Session<'_> {
     /// Gives back what is held, and waits until the queue counts it again.
     ///
     /// Broker fact: quorum queues up to 3.13 take returned messages in again one by one, after the channel that returned them
-    /// has ended. So a lower count than expected is asked for again, for a while: others may have taken some meanwhile.
+    /// has ended. So a lower count than expected is asked for again, for a while: others may have taken some meanwhile. What came after
+    /// the consumer was cancelled goes back too, and nobody has counted it: there the count has to stand still as well.
     ///
     /// # Errors
     /// When the channel or connection has ended; the broker returns what was held then. [`Error::Unread`] where messages of the set
@@ -50,18 +54,18 @@ impl Session<'_> {
             // What the queue delays it does not count as ready: nothing tells when it has taken it.
             return Ok(());
         }
-        let expected = before + returned;
+        let (expected, comes_slowly) = (before + returned, self.facts.custody.as_ref().is_some_and(Custody::rotates));
         let deadline = tokio::time::Instant::now() + SETTLING;
+        let mut last = None;
         loop {
-            match self.ready().await {
-                Some(ready) if ready < expected && tokio::time::Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-                ready => {
-                    self.returned.store(ready.is_some_and(|ready| ready >= expected), Ordering::Relaxed);
-                    return Ok(());
-                }
+            let ready = self.ready().await;
+            let is_back = ready.is_none_or(|ready| ready >= expected && (!comes_slowly || last == Some(ready)));
+            if is_back || tokio::time::Instant::now() >= deadline {
+                self.returned.store(ready.is_some_and(|ready| ready >= expected), Ordering::Relaxed);
+                return Ok(());
             }
+            last = ready;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
