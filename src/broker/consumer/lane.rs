@@ -156,7 +156,7 @@ impl Lane {
     /// A question whose answer comes when the broker has worked off what was settled before; `None` where that is known already.
     pub(super) fn ask(&self) -> Option<impl Future<Output = lapin::Result<()>> + Send + use<>> {
         let (channel, settled, worked_off) = (self.channel.clone(), self.settled, Arc::clone(&self.worked_off));
-        (worked_off.load(Ordering::Relaxed) < settled).then(|| async move {
+        (worked_off.load(Ordering::Relaxed) < settled).then_some(async move {
             // Any answered method would do; this one means nothing to a channel that publishes nothing.
             channel.confirm_select(ConfirmSelectOptions::default()).await?;
             worked_off.fetch_max(settled, Ordering::Relaxed);

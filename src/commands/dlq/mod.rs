@@ -44,9 +44,9 @@ pub enum Command {
     /// Put dead letters back
     Replay(Box<replay::Args>),
     /// Put an archive's messages back
-    Restore(restore::Args),
+    Restore(Box<restore::Args>),
     /// Archive dead letters, prove the archive, then remove them
-    Purge(purge::Args),
+    Purge(Box<purge::Args>),
     /// What moved what on this machine, when, and how far it came
     Runs(runs::Args),
 }
@@ -59,7 +59,7 @@ pub async fn run(command: &Command, context: &mut Context) -> Outcome {
         Command::Show(args) => show::run(args, context).await,
         Command::Export(args) => export::run(args, context).await,
         Command::Replay(args) => Box::pin(replay::run(args, context)).await,
-        Command::Restore(args) => restore::run(args, context).await,
+        Command::Restore(args) => Box::pin(restore::run(args, context)).await,
         Command::Purge(args) => Box::pin(purge::run(args, context)).await,
         Command::Runs(args) => runs::run(args, context),
     }

@@ -20,6 +20,7 @@ use crate::{
         Subject,
         journal::{Past, Wanted},
         purge::{Purge, Request},
+        run::Event,
     },
     views::dlq::run::{Verb, View},
 };
@@ -115,8 +116,9 @@ pub async fn run(args: &Args, context: &mut Context) -> Outcome {
         Err(error) => return Err(view.failed(error)),
     };
     view.begin(purge.run_id(), purge.set());
-    let outcome =
-        purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut |event| view.event(event)).await;
+    let mut listen = |event: Event<'_>| view.event(event);
+    let running = purge.run(&context.interrupt, |preview| view.consent_to_purge(preview), &mut listen);
+    let outcome = Box::pin(running).await;
     let report = view.finish(outcome)?;
     receipt::keep(sheet, report.as_ref())?;
     if let Some(report) = &report {

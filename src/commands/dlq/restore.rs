@@ -18,7 +18,7 @@ use crate::{
         Resume, To,
         journal::Wanted,
         restore::{self, Request, Restore},
-        run::Report,
+        run::{Event, Report},
     },
     views::dlq::run::{Verb, View},
 };
@@ -118,13 +118,14 @@ async fn restore(
     view: View<'_>,
     interrupt: &Interrupt,
 ) -> Result<Option<Report>, Failure> {
-    let restore = match Restore::prepare(broker, request, interrupt, &mut |event| view.event(event)).await {
+    let mut listen = |event: Event<'_>| view.event(event);
+    let restore = match Box::pin(Restore::prepare(broker, request, interrupt, &mut listen)).await {
         Ok(restore) => restore,
         Err(error) => return Err(view.failed(error)),
     };
     view.begin(restore.run_id(), restore.records());
-    let outcome =
-        restore.run(interrupt, |preflight| view.consent_to_restore(preflight), &mut |event| view.event(event)).await;
+    let running = restore.run(interrupt, |preflight| view.consent_to_restore(preflight), &mut listen);
+    let outcome = Box::pin(running).await;
     view.finish(outcome)
 }
 

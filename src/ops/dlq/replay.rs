@@ -170,7 +170,7 @@ impl<'a> Replay<'a> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = terms.hold;
         let window = u64::from(most);
         let begun = request.journal.as_ref().filter(|_| !request.dry_run).map(|wanted| {
-            let header = Header { window, set, ..header(&session, &request, wanted) };
+            let header = Header { set, window, ..header(&session, &request, wanted) };
             resuming::begin_journal(&wanted.state, past, header)
         });
         let journal = match begun.transpose() {

@@ -153,7 +153,9 @@ mod tests {
 
     fn ranges(of: &[(u64, u64)]) -> Ranges {
         let mut ranges = Ranges::default();
-        of.iter().for_each(|(first, last)| ranges.add(*first, *last));
+        for (first, last) in of {
+            ranges.add(*first, *last);
+        }
         ranges
     }
 
