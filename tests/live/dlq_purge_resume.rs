@@ -110,9 +110,8 @@ fn what_was_archived_is_only_removed_and_the_archive_goes_on() {
     assert_eq!(scene.live.ready("dead"), COUNT);
 }
 
-#[test]
-fn what_was_archived_when_its_removal_was_cut_off_is_not_archived_again() {
-    let Some(scene) = Scene::new("purge-acks") else { return };
+/// Cuts a purge off when a batch is archived and its acknowledgement on its way; says its run and how many it had archived.
+fn held_up(scene: &Scene) -> (String, u64) {
     let (live, wire) = (&scene.live, Proxy::before(&scene.live));
     let mut child = scene.purge().env("EVBUS_URL", wire.url(live)).start();
     live.until("some are removed", || live.ready("dead") < COUNT - 100);
@@ -123,15 +122,42 @@ fn what_was_archived_when_its_removal_was_cut_off_is_not_archived_again() {
     child.wait().expect("a process");
     wire.cut();
     let run = scene.last();
-    let so_far = run["moved"].as_u64().and_then(|moved| u32::try_from(moved).ok()).expect("a count");
-    let resumed = scene.resume(run["run"].as_str().expect("an id")).ends_with(0).summary();
-    let again = resumed["removed"].as_u64().expect("a count") + u64::from(so_far);
-    assert!(again > COUNT.into(), "some were archived and still there: {so_far} before, {resumed}");
+    (run["run"].as_str().expect("an id").to_owned(), run["moved"].as_u64().expect("a count"))
+}
+
+/// That the archive has each message once, the queue none, and the resumed run left nothing to go on with.
+fn each_is_archived_once(scene: &Scene, resumed: &Value) {
     let mut kept = archived(&scene.archive());
     kept.sort();
     kept.dedup();
     assert_eq!((kept.len(), archived(&scene.archive()).len()), (COUNT as usize, COUNT as usize), "each once");
-    assert_eq!(live.ready("dead"), 0);
+    assert_eq!(scene.live.ready("dead"), 0);
+    let again = scene.resume(resumed["run"].as_str().expect("an id")).ends_with(0);
+    assert!(again.err().contains("has done everything"), "{}", again.whole());
+}
+
+#[test]
+fn what_was_archived_when_its_removal_was_cut_off_is_not_archived_again() {
+    let Some(scene) = Scene::new("purge-acks") else { return };
+    let (run, so_far) = held_up(&scene);
+    let resumed = scene.resume(&run).ends_with(0).summary();
+    let again = resumed["removed"].as_u64().expect("a count") + so_far;
+    assert!(again > COUNT.into(), "some were archived and still there: {so_far} before, {resumed}");
+    each_is_archived_once(&scene, &resumed);
+}
+
+#[test]
+fn what_the_journal_does_not_call_archived_is_archived_anew() {
+    let Some(scene) = Scene::new("purge-torn") else { return };
+    let (run, _) = held_up(&scene);
+    // Killed in the middle of writing that down, it would have come as far as this.
+    let journal = scene.folder.path().join(format!("state/runs/{run}.journal"));
+    let text = fs::read_to_string(&journal).expect("a journal");
+    let last = text.rfind("{\"event\":\"safe\"").expect("a batch");
+    fs::write(&journal, &text[..last + 10]).expect("it is cut");
+    let resumed = scene.resume(&run).ends_with(0);
+    assert!(!resumed.err().contains("twice"), "{}", resumed.err());
+    each_is_archived_once(&scene, &resumed.summary());
 }
 
 #[test]

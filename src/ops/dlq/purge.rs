@@ -140,14 +140,7 @@ impl<'a> Purge<'a> {
             };
             resuming::begin_journal(&wanted.state, resume.as_ref(), header)
         });
-        let journal = match begun.transpose() {
-            Ok(journal) => journal,
-            Err(error) => {
-                session.unprotect(&mut |text| listen(Event::Warning(text))).await?;
-                session.close().await;
-                return Err(error.into());
-            }
-        };
+        let (session, journal) = resuming::begun(session, begun, listen).await?;
         Ok(Purge { session, request, set, hold: terms.hold, archive, journal, resume })
     }
 
@@ -239,9 +232,10 @@ impl<'a> Purge<'a> {
         let mut removing = Removing::begin(self, archive, journal, resume.as_ref()).await?;
         let outcome = removing.pump(interrupt, report, listen).await;
         let finished = removing.finish(report);
-        let outcome = outcome.and(finished);
-        removing.close_journal(outcome.is_ok(), report, listen).await;
-        outcome.and(removing.give_back(report).await)
+        report.stopped = outcome.and(finished).err();
+        removing.close_journal(report, listen).await;
+        let returned = removing.give_back(report).await;
+        report.stopped.take().map_or(returned, Err)
     }
 
     /// The archive, where one is kept: a new one, or that of the run that is gone on with, as far as it is proven.

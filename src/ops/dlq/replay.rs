@@ -173,14 +173,7 @@ impl<'a> Replay<'a> {
             let header = Header { set, window, ..header(&session, &request, wanted) };
             resuming::begin_journal(&wanted.state, past, header)
         });
-        let journal = match begun.transpose() {
-            Ok(journal) => journal,
-            Err(error) => {
-                session.unprotect(&mut |text| listen(Event::Warning(text))).await?;
-                session.close().await;
-                return Err(error.into());
-            }
-        };
+        let (session, journal) = resuming::begun(session, begun, listen).await?;
         Ok(Replay { session, publishing, request, set, hold: terms.hold, journal, resume })
     }
 

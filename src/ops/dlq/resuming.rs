@@ -8,6 +8,7 @@ use super::{
     Custody, Error,
     intent::Scope,
     journal::{self, Header, Journal, Past},
+    run::Event,
     session::{Purpose, Session},
 };
 use crate::broker::Broker;
@@ -74,6 +75,25 @@ pub(super) fn begin_journal(state: &Path, past: Option<&Past>, header: Header) -
     match past {
         None => Journal::create(state, &header),
         Some(past) => past.next(state, &Header { set: past.rest(), resumes: runs(&past.header), ..header }),
+    }
+}
+
+/// A session with the journal of its run, where one was to be begun; without one that could be, it ends.
+///
+/// # Errors
+/// Why there is no journal.
+pub(super) async fn begun<'a>(
+    mut session: Session<'a>,
+    journal: Option<Result<Journal, journal::Error>>,
+    listen: &mut impl FnMut(Event<'_>),
+) -> Result<(Session<'a>, Option<Journal>), Error> {
+    match journal.transpose() {
+        Ok(journal) => Ok((session, journal)),
+        Err(error) => {
+            session.unprotect(&mut |text| listen(Event::Warning(text))).await?;
+            session.close().await;
+            Err(error.into())
+        }
     }
 }
 

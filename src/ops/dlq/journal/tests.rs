@@ -75,6 +75,18 @@ async fn what_is_open_is_known_whatever_the_last_line_was() -> Result<(), Error>
     Ok(())
 }
 
+/// That a journal in which one text is put for another is damaged in that line, and why.
+fn is_damaged_by(state: &Path, (from, to): (&str, &str), place: u64, because: &str) {
+    rewrite(state, |text| text.replacen(from, to, 1));
+    match Past::open(state, "r1") {
+        Err(Error::Damaged { line, because: why, .. }) => {
+            assert_eq!(line, place, "{why}");
+            assert!(why.contains(because), "{why}");
+        }
+        other => panic!("{to}: {other:?}"),
+    }
+}
+
 #[tokio::test]
 async fn damage_is_an_error_that_names_its_place() -> Result<(), Error> {
     let state = tempfile::tempdir().expect("a folder");
@@ -89,14 +101,7 @@ async fn damage_is_an_error_that_names_its_place() -> Result<(), Error> {
     ] {
         let _ = std::fs::remove_dir_all(folder(state.path()));
         cut_off(state.path()).await?;
-        rewrite(state.path(), |text| text.replacen(from, to, 1));
-        match Past::open(state.path(), "r1") {
-            Err(Error::Damaged { line, because: why, .. }) => {
-                assert_eq!(line, place, "{why}");
-                assert!(why.contains(because), "{why}");
-            }
-            other => panic!("{to}: {other:?}"),
-        }
+        is_damaged_by(state.path(), (from, to), place, because);
     }
     Ok(())
 }
@@ -208,14 +213,7 @@ async fn a_restore_whose_lines_contradict_each_other_is_damaged() -> Result<(), 
     ] {
         let _ = std::fs::remove_dir_all(folder(state.path()));
         restore_cut_off(state.path()).await?;
-        rewrite(state.path(), |text| text.replacen(from, to, 1));
-        match Past::open(state.path(), "r1") {
-            Err(Error::Damaged { line, because: why, .. }) => {
-                assert_eq!(line, place, "{why}");
-                assert!(why.contains(because), "{why}");
-            }
-            other => panic!("{to}: {other:?}"),
-        }
+        is_damaged_by(state.path(), (from, to), place, because);
     }
     Ok(())
 }

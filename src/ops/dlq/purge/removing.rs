@@ -8,7 +8,7 @@ use crate::{
     ops::dlq::{
         Error,
         archive::Archive,
-        journal::{self, End, Journal, Known, Past, Verdict},
+        journal::{self, Journal, Known, Past, Verdict},
         marks::Marks,
         reading::Reading,
         run::{Event, Line, Outcome, Report},
@@ -123,13 +123,13 @@ impl<'a> Removing<'a> {
         let message = &delivery.message;
         if let Some(before) = &mut self.before {
             match before.known.peek(message, identity) {
-                Verdict::New if before.budget == 0 => return false,
-                Verdict::New => before.budget -= 1,
+                Verdict::New | Verdict::Doubtful(_, true) if before.budget == 0 => return false,
+                Verdict::New | Verdict::Doubtful(_, true) => before.budget -= 1,
                 Verdict::Back => {
                     self.reading.is_beside();
                     return true;
                 }
-                Verdict::Safe(_) | Verdict::Doubtful(..) => return true,
+                Verdict::Safe(_) | Verdict::Doubtful(_, false) => return true,
             }
         }
         let request = &self.purge.request;
@@ -198,9 +198,10 @@ impl<'a> Removing<'a> {
                 Verdict::New => fresh.push(place),
                 Verdict::Safe(number) => numbers.push(number),
                 Verdict::Back => (),
-                // To archive one of two equal messages twice loses nothing; to take the one for the other may.
-                Verdict::Doubtful(number, _) => {
-                    before.twice += 1;
+                // To archive one of two equal messages twice loses nothing; to take the one for the other may. One that was begun with
+                // and is not known to be archived is not: the archive was cut back.
+                Verdict::Doubtful(number, was_begun_with) => {
+                    before.twice += u64::from(!was_begun_with);
                     fresh.push(place);
                     numbers.push(number);
                 }
@@ -222,7 +223,9 @@ impl<'a> Removing<'a> {
         let Some(journal) = &mut self.journal else { return Ok(numbers) };
         let place = self.purge.archive.as_ref().map_or_else(|| "nowhere".into(), |path| path.to_string_lossy());
         let begun: Vec<u64> = fresh.iter().map(|at| journal.intend(self.batch[*at].identity, &place)).collect();
-        journal.safe(begun.iter().copied());
+        numbers.extend(begun);
+        numbers.sort_unstable();
+        journal.safe(numbers.iter().copied());
         if let Some(archive) = &self.archive {
             journal.archived(archive.proven());
         }
@@ -230,49 +233,22 @@ impl<'a> Removing<'a> {
             Ok(settled) => settled?,
             Err(_silent) => return Err(journal.stalled()),
         }
-        numbers.extend(begun);
-        numbers.sort_unstable();
         Ok(numbers)
     }
 
     /// Writes the last line of the journal.
-    pub(super) async fn close_journal(
-        &mut self,
-        went_well: bool,
-        report: &mut Report,
-        listen: &mut impl FnMut(Event<'_>),
-    ) {
-        let ended = went_well && !report.interrupted;
+    pub(super) async fn close_journal(&mut self, report: &mut Report, listen: &mut impl FnMut(Event<'_>)) {
         if let Some(twice) = self.before.as_ref().map(|before| before.twice).filter(|twice| *twice > 0) {
             listen(Event::Warning(format!(
                 "{twice} of them may be in the archive twice: they are equal to others in everything"
             )));
         }
         let Some(mut journal) = self.journal.take() else { return };
-        if let Some(before) = self.before.as_ref().filter(|_| ended) {
+        if let Some(before) = self.before.as_ref().filter(|_| report.stopped.is_none() && !report.interrupted) {
             // Everything was looked at: what was not found is gone.
             journal.gone(before.known.gone());
         }
-        let end = End {
-            ended_at: journal::now(),
-            selected: report.selected,
-            removed: report.removed,
-            unknown: report.unknown,
-            complete: ended && report.unknown == 0,
-            ..End::default()
-        };
-        let ended_at = end.ended_at.clone();
-        let settled = match tokio::time::timeout(self.purge.session.broker.timeout(), journal.end(end)).await {
-            Ok(settled) => settled,
-            Err(_silent) => Err(journal.stalled()),
-        };
-        report.recorded = Some(journal.recorded(ended_at));
-        // A journal that could not be gone on with has ended the run, and that is told already.
-        if let Err(error) = settled
-            && went_well
-        {
-            listen(Event::Warning(format!("{error}; what was done is done")));
-        }
+        report.close(journal, self.purge.session.broker.timeout(), listen).await;
     }
 
     /// Gives back what stays: what was not selected, what a failed batch holds, and what was never looked at.
