@@ -158,6 +158,8 @@ fn a_receipt_says_who_did_what_and_proves_it() {
     let archive = fs::read_to_string(folder.path().join("a.ndjson")).expect("an archive");
     let last: Value = archive.lines().last().and_then(|line| serde_json::from_str(line).ok()).expect("a last line");
     assert_eq!((&told["archive_sha256"], &told["removed"]), (&last["sha256"], &3.into()), "{told}");
+    let archive = told["archive"].as_str().map(Path::new).expect("a path");
+    assert!(archive.is_absolute() && archive.ends_with("a.ndjson") && archive.exists(), "wherever it is read: {told}");
 
     run(&["dlq", "restore", "a.ndjson", "--yes", "-o", "json", "--receipt", "restore.json"]).ends_with(0);
     let told = receipt("restore.json");

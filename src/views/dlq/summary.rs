@@ -44,6 +44,10 @@ pub(super) fn summary_json(report: &Report) -> Value {
     let mut summary = sum(report);
     // Who, when, what, from where and to where: as the journal has it.
     if let Some(Recorded { header, ended_at, sha256, .. }) = &report.recorded {
+        if report.archive.is_some() {
+            // Wherever it is read: a receipt is kept for longer than a working directory.
+            summary["archive"] = json!(header.archive);
+        }
         summary["command"] = json!(header.command);
         summary["vhost"] = json!(header.vhost);
         summary["queue"] = json!(header.queue);
