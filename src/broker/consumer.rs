@@ -263,7 +263,8 @@ impl Deliveries {
         let mut asking: WorkedOff = Box::pin(async move { lane::answered(&patience, asked).await.map(drop) });
         // The first poll sends the questions.
         match asking.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => Box::pin(std::future::ready(answer)),
+            // Asked on a channel that the broker has just closed, lapin names the state of the channel instead of the reason.
+            Poll::Ready(answer) => Box::pin(std::future::ready(self.all_held().and(answer))),
             Poll::Pending => asking,
         }
     }
