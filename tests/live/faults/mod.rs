@@ -1,9 +1,9 @@
 //! The fault matrix: whatever breaks in the middle of a replay, nothing is lost, and what it said of it is true.
 //!
-//! Each test prints its part of the table (`--nocapture` shows it). A clock that jumps is not among the faults: a test cannot move the
-//! clock of one process alone, and evbus measures every wait with a clock that nobody can set.
+//! Each test prints its part of the table (`--nocapture` shows it).
 
 mod broken;
+mod clock;
 mod leader;
 mod wire;
 
