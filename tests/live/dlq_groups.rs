@@ -129,6 +129,35 @@ fn each_reason_is_a_group_and_each_group_can_be_had_alone() {
 }
 
 #[test]
+fn a_group_goes_into_an_archive_and_comes_out_of_one() {
+    let Some(live) = broker("groups-archive") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    for (queue, count) in [("one", 12), ("two", 8)] {
+        live.pair("classic", queue, "dead");
+        live.fill(queue, count);
+        live.reject_all(queue, "dead");
+    }
+    live.queue("back", &[]);
+    let found = groups(&live, "dead", &["--by", "queue"]);
+    let (_, id) = group(&found, "queue", "two");
+    let of_two: Vec<_> = (0..8).map(|number| format!("m{number}")).collect();
+    let (part, whole) = (folder.path().join("part.zst"), folder.path().join("whole.zst"));
+    let export = live.evbus(&["dlq", "export", "dead", "--group", id]).arg("--out").arg(&part);
+    let export = export.done().ends_with(0);
+    assert_eq!(export.out(), format!("8 of 20 messages exported to {}\n", part.display()), "{}", export.whole());
+    live.evbus(&["dlq", "export", "dead"]).arg("--out").arg(&whole).done().ends_with(0);
+    // The eight of the one archive are the eight that the group is in the other.
+    for archive in [&part, &whole] {
+        let restore = live.evbus(&["dlq", "restore", "--group", id, "--to", "queue:back", "--yes", "-o", "json"]);
+        let restore = restore.arg(archive).done().ends_with(0);
+        let counts = ["selected", "replayed"].map(|word| restore.summary()[word].clone());
+        assert_eq!(counts, [json!(8), json!(8)], "{}", restore.whole());
+        assert_eq!(live.ids("back"), of_two, "{}", archive.display());
+    }
+    assert_eq!(live.ready("dead"), 20);
+}
+
+#[test]
 fn what_frameworks_wrote_is_told_grouped_and_selected() {
     let Some(live) = broker("groups-failed") else { return };
     live.pair("classic", "tasks", "dead");
