@@ -72,11 +72,11 @@ pub async fn holder_of(broker: &Broker, queue: &str) -> Option<Holder> {
     found(broker, &name(queue)).await.as_ref().map(read)
 }
 
-/// An id for a run: when it began, and enough chance to be one of its own.
+/// An id for a run: when it began, and enough chance to be one of its own. Ids sort by when their runs began, to the millisecond.
 #[must_use]
 pub fn run_id() -> String {
-    let chance = uuid::Uuid::now_v7().as_u128() & 0xff_ffff;
-    format!("{}-{chance:06x}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"))
+    let (now, chance) = (jiff::Timestamp::now(), uuid::Uuid::now_v7().as_u128() & 0xfff);
+    format!("{}-{:03x}{chance:03x}", now.strftime("%Y%m%dT%H%M%SZ"), now.subsec_millisecond())
 }
 
 /// The lock's queue. A name that would be too long keeps its end, where names differ.
@@ -104,7 +104,18 @@ fn read(lock: &QueueInfo) -> Holder {
 
 #[cfg(test)]
 mod tests {
-    use super::name;
+    use super::{name, run_id};
+
+    #[test]
+    fn the_ids_of_runs_sort_by_when_they_began() {
+        let earlier = run_id();
+        let began = std::time::Instant::now();
+        while began.elapsed() < std::time::Duration::from_millis(2) {
+            std::hint::spin_loop();
+        }
+        let later = run_id();
+        assert!(earlier < later && earlier.len() == later.len(), "{earlier} {later}");
+    }
 
     #[test]
     fn the_lock_of_the_longest_name_is_a_name() {
