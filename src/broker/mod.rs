@@ -29,7 +29,7 @@ use std::time::Duration;
 
 pub use crate::version::Version;
 pub use connection::Connection;
-pub use consumer::{Deliveries, Delivery, Receipt, WorkedOff};
+pub use consumer::{Deliveries, Delivery, Order, Receipt, WorkedOff};
 pub use declare::Passive;
 pub use endpoint::{Address, Endpoint, Host, Identity, ManagementAddress, TlsOptions};
 pub use error::Error;

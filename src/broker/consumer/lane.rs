@@ -4,6 +4,7 @@
 //! - For each acknowledgement a channel (`rabbit_channel:collect_acks`), and for a classic queue the queue as well
 //!   (`rabbit_queue_consumers:subtract_acks`), searches what is unsettled on the channel from the oldest message on. What is kept until
 //!   the end stands before everything that comes later, and is searched each time.
+//! - A frame that returns the messages of several consumers is worked off consumer by consumer, in the order of their tags as text.
 //! - Delivery tag 0 with `multiple` means everything that is unsettled on the channel, also what was never read.
 
 use std::{
@@ -23,7 +24,11 @@ use lapin::{
     types::{FieldTable, ShortString},
 };
 
+use super::Order;
 use crate::broker::{Connection, Error, patience::Patience, wire};
+
+/// The number in the tag of a channel's first consumer.
+const LAST_TAG: usize = 999_999;
 
 /// One channel, and what is held on it.
 pub(super) struct Lane {
@@ -59,7 +64,8 @@ impl Lane {
     /// Begins to take messages from a queue.
     pub(super) async fn consume(&self, queue: &str, prefetch: u16) -> Result<lapin::Consumer, Error> {
         let name = wire::short("a queue name", queue)?;
-        let tag = wire::short("a consumer tag", &format!("evbus-{}", self.earlier.len()))?;
+        // The tag of a later consumer comes first as text; see `give_back`.
+        let tag = wire::short("a consumer tag", &format!("evbus-{:06}", LAST_TAG.saturating_sub(self.earlier.len())))?;
         // Counts for the consumers that follow, each for itself.
         self.catch_up(prefetch).await?;
         let consuming = self.channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
@@ -164,11 +170,13 @@ impl Lane {
         })
     }
 
-    /// Gives back what is not settled, in the order in which it was delivered, and ends the channel. When it returns, the broker has done
-    /// all that.
-    pub(super) async fn give_back(mut self) -> Result<(), Error> {
+    /// Gives back what is not settled and ends the channel: in the order in which it was delivered, or what came last first. When it
+    /// returns, the broker has done all that.
+    pub(super) async fn give_back(mut self, order: Order) -> Result<(), Error> {
         let options = BasicNackOptions { multiple: true, requeue: true };
-        for last in std::mem::take(&mut self.earlier) {
+        // One frame for all returns what the last consumer was given first: by their tags.
+        let earlier = if order == Order::LastFirst { Vec::new() } else { std::mem::take(&mut self.earlier) };
+        for last in earlier {
             let later = self.held.split_off(&(last + 1));
             // A tag that is settled already would end the channel.
             if let Some(tag) = std::mem::replace(&mut self.held, later).last() {

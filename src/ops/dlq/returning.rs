@@ -4,10 +4,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use super::{
     Custody, Error,
+    custody::Kind,
     reading::{Hold, Reading},
     session::Session,
 };
-use crate::broker::{self, Deliveries};
+use crate::broker::{self, Deliveries, Order};
 
 /// How long returned messages are waited for to be counted again.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -22,7 +23,12 @@ impl Session<'_> {
     /// When the queue may not be consumed, or is gone.
     pub async fn begin(&self, set: u64, hold: Hold) -> Result<Reading<'_>, broker::Error> {
         self.returned.store(false, Ordering::Relaxed);
-        Reading::begin(&self.consuming, &self.queue, (set, hold), self.may_spread(set).await).await
+        let spreads = self.may_spread(set).await;
+        let mut reading = Reading::begin(&self.consuming, &self.queue, (set, hold), spreads).await?;
+        if self.facts.custody.as_ref().is_some_and(|custody| custody.kind == Kind::Classic) {
+            reading.deliveries().return_in(Order::LastFirst);
+        }
+        Ok(reading)
     }
 
     /// Whether what is held of a set may be spread over several channels, if it is much.
