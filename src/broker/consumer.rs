@@ -89,10 +89,12 @@ pub struct Deliveries {
     over: bool,
     cancelled: bool,
     order: Order,
+    /// How many messages may be kept in all.
+    set: u64,
 }
 
 impl Deliveries {
-    /// How many messages are kept on one channel before a fresh consumer begins on another.
+    /// How many messages are kept on one channel before a fresh consumer begins on another; more where the channels would not do.
     pub const PER_CHANNEL: usize = 4000;
 
     pub(super) async fn open(connection: &Connection, queue: &str, prefetch: u16) -> Result<Deliveries, Error> {
@@ -114,7 +116,13 @@ impl Deliveries {
             over: false,
             cancelled: false,
             order: Order::default(),
+            set: 0,
         })
+    }
+
+    /// So many messages may be kept in all: what fills the channels is spread over them evenly.
+    pub fn expect(&mut self, set: u64) {
+        self.set = set;
     }
 
     /// In which order [`Deliveries::end`] gives back what is held.
@@ -252,7 +260,8 @@ impl Deliveries {
     fn is_full(&self, connection: &Connection) -> bool {
         // Half of what both sides agreed on: the connection has other work for channels as well.
         let most = CHANNELS.min(connection.channels_max() / 2);
-        self.present.kept() >= Deliveries::PER_CHANNEL && self.earlier.len() + 1 < most
+        let share = usize::try_from(self.set).unwrap_or(usize::MAX) / most.max(1);
+        self.present.kept() >= share.max(Deliveries::PER_CHANNEL) && self.earlier.len() + 1 < most
     }
 
     /// Removes these messages from the queue for good. Returns when the acknowledgements are written; that the broker has worked

@@ -54,7 +54,8 @@ impl<'a> Reading<'a> {
         spreads: bool,
     ) -> Result<Reading<'a>, broker::Error> {
         let (Hold::Undecided(most) | Hold::AtStake(most)) = hold;
-        let deliveries = connection.consume(queue, at_most(most, set)).await?;
+        let mut deliveries = connection.consume(queue, at_most(most, set)).await?;
+        deliveries.expect(set);
         let (begun, empty_since, missing) = (false, None, 0);
         Ok(Reading { connection, queue, deliveries, left: set, hold, spreads, begun, empty_since, missing })
     }
