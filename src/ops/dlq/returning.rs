@@ -2,6 +2,8 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     Custody, Error,
     custody::Kind,
@@ -64,12 +66,17 @@ impl Session<'_> {
             return Ok(());
         }
         let (expected, comes_slowly) = (before + returned, self.facts.custody.as_ref().is_some_and(Custody::rotates));
-        let deadline = tokio::time::Instant::now() + SETTLING + Duration::from_secs(returned / RETURNED_A_SECOND);
+        let mut grown = Instant::now();
+        let longest = grown + SETTLING + Duration::from_secs(returned / RETURNED_A_SECOND);
         let mut last = None;
         loop {
             let ready = self.ready().await;
+            // Where others take what is back it stands still, and is not waited for any longer.
+            if ready > last {
+                grown = Instant::now();
+            }
             let is_back = ready.is_none_or(|ready| ready >= expected && (!comes_slowly || last == Some(ready)));
-            if is_back || tokio::time::Instant::now() >= deadline {
+            if is_back || grown.elapsed() >= SETTLING || Instant::now() >= longest {
                 self.returned.store(ready.is_some_and(|ready| ready >= expected), Ordering::Relaxed);
                 return Ok(());
             }
