@@ -1,6 +1,6 @@
 //! Where so much stays that one channel does not hold it all, everything is as it is on one.
 
-use evbus::broker::{Broker, Connection, Deliveries, Delivery, Error};
+use evbus::broker::{Broker, Connection, Deliveries, Delivery, Error, Order};
 use reqwest::Method;
 use serde_json::json;
 
@@ -55,6 +55,35 @@ async fn keep(connection: &Connection, deliveries: &mut Deliveries, count: usize
         deliveries.keep(delivery.receipt);
     }
     first
+}
+
+#[test]
+fn what_goes_back_first_is_what_is_wanted_to() {
+    let Some(live) = broker("lanes-return") else { return };
+    let user = User::new(&live, "returns", "management", Some([".*", ".*", ".*"]));
+    let broker = Broker::new(endpoint(&live, &user.name)).expect("no certificate is needed");
+    for (queue, order, first) in [("first-first", Order::FirstFirst, "m0"), ("last-first", Order::LastFirst, "m20")] {
+        live.queue(queue, &[]);
+        live.fill(queue, 30);
+        live.wait(async {
+            let connection = broker.connect("a test").await.expect("it may connect");
+            let mut deliveries = connection.consume(queue, 10).await.expect("a consumer");
+            deliveries.return_in(order);
+            for number in 0..30 {
+                if number > 0 && number % 10 == 0 {
+                    deliveries.renew(None, |_| 10).await.expect("another consumer");
+                }
+                let delivery = deliveries.next().await.expect("a message");
+                deliveries.keep(delivery.receipt);
+            }
+            // Who waits gets what is back first, before the rest is.
+            let mut waiting = connection.consume(queue, 1).await.expect("a consumer");
+            assert_eq!(deliveries.end().await.expect("they go back"), 30);
+            let got = waiting.next().await.expect("a message").message.properties.message_id;
+            assert_eq!(got.as_deref(), Some(first), "{queue}");
+            connection.close().await;
+        });
+    }
 }
 
 #[test]

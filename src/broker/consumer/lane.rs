@@ -27,8 +27,8 @@ use lapin::{
 use super::Order;
 use crate::broker::{Connection, Error, patience::Patience, wire};
 
-/// The number in the tag of a channel's first consumer.
-const LAST_TAG: usize = 999_999;
+/// The number in the tag of a channel's first consumer; those of later ones are lower.
+const FIRST_NUMBER: usize = 999_999;
 
 /// One channel, and what is held on it.
 pub(super) struct Lane {
@@ -65,7 +65,8 @@ impl Lane {
     pub(super) async fn consume(&self, queue: &str, prefetch: u16) -> Result<lapin::Consumer, Error> {
         let name = wire::short("a queue name", queue)?;
         // The tag of a later consumer comes first as text; see `give_back`.
-        let tag = wire::short("a consumer tag", &format!("evbus-{:06}", LAST_TAG.saturating_sub(self.earlier.len())))?;
+        let tag =
+            wire::short("a consumer tag", &format!("evbus-{:06}", FIRST_NUMBER.saturating_sub(self.earlier.len())))?;
         // Counts for the consumers that follow, each for itself.
         self.catch_up(prefetch).await?;
         let consuming = self.channel.basic_consume(name, tag, BasicConsumeOptions::default(), FieldTable::default());
